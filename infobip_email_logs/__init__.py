@@ -1,3 +1,80 @@
 """Pull every email log of an Infobip account, through the rate limit, with asyncio."""
 
+from .auth import ApiKey, Auth, Basic, Bearer, IbssoToken
+from .bucket import TimeLimit
+from .client import EmailLogsClient
+from .errors import (
+    DecodeError,
+    EmailLogsError,
+    Forbidden,
+    IncompleteError,
+    InvalidInput,
+    InvalidState,
+    RateLimited,
+    RequestRejected,
+    ServerError,
+    ServiceError,
+    TransportError,
+    Unauthorized,
+    WaitTooLong,
+)
+from .limiter import Limiter, LocalLimiter, Permit
+from .models import (
+    EmailLog,
+    Gap,
+    LogError,
+    LogsPage,
+    Price,
+    RejectedRecord,
+    Status,
+    StatusGroup,
+)
+from .pull import Pull
+from .query import LogsQuery
+from .report import PullReport
+from .retry import Retry, RetryPolicy
+from .transport import Network, Timeouts
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "ApiKey",
+    "Auth",
+    "Basic",
+    "Bearer",
+    "DecodeError",
+    "EmailLog",
+    "EmailLogsClient",
+    "EmailLogsError",
+    "Forbidden",
+    "Gap",
+    "IbssoToken",
+    "IncompleteError",
+    "InvalidInput",
+    "InvalidState",
+    "Limiter",
+    "LocalLimiter",
+    "LogError",
+    "LogsPage",
+    "LogsQuery",
+    "Network",
+    "Permit",
+    "Price",
+    "Pull",
+    "PullReport",
+    "RateLimited",
+    "RejectedRecord",
+    "RequestRejected",
+    "Retry",
+    "RetryPolicy",
+    "ServerError",
+    "ServiceError",
+    "Status",
+    "StatusGroup",
+    "TimeLimit",
+    "Timeouts",
+    "TransportError",
+    "Unauthorized",
+    "WaitTooLong",
+    "__version__",
+]

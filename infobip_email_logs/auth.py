@@ -1,0 +1,119 @@
+"""What goes into the ``Authorization`` header; no I/O, and no secret in any ``repr``.
+
+All four ways are accepted by both versions of the API (API reference, "Authorizations").
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from typing import Any, Protocol
+
+import attrs
+
+from .errors import InvalidInput
+
+_VISIBLE = re.compile(r"[\x21-\x7e]+")
+
+
+class Auth(Protocol):
+    """Anything that knows what to put into the ``Authorization`` header."""
+
+    def header(self) -> str:
+        """Return the value of the header."""
+        ...  # pragma: no cover - a protocol's body never runs
+
+
+def _secret(name: str, prefix: str = "") -> Any:
+    """Return a field for one credential: no ``repr``, no white space, its scheme cut off."""
+
+    def convert(value: object) -> str:
+        if not isinstance(value, str):
+            raise InvalidInput(f"{name} must be text, not {type(value).__name__}")
+        text = value.strip()
+        if prefix and text[: len(prefix) + 1].lower() == f"{prefix.lower()} ":
+            text = text[len(prefix) :].strip()
+        if not _VISIBLE.fullmatch(text):
+            raise InvalidInput(
+                f"{name} is empty, or has white space or characters that no header can carry in it"
+            )
+        return text
+
+    return attrs.field(repr=False, converter=convert)
+
+
+@attrs.frozen
+class ApiKey:
+    """An API key, with or without the ``App`` in front that people store it with."""
+
+    key: str = _secret("the API key", "App")
+
+    def header(self) -> str:
+        """Return ``App <key>``."""
+        return f"App {self.key}"
+
+
+def _check_user(_auth: object, _field: object, value: Any) -> None:
+    if not isinstance(value, str) or not value:
+        raise InvalidInput("the user name must be text and not empty")
+    if ":" in value:
+        raise InvalidInput("the user name must not hold a colon: it would end there")
+
+
+def _check_password(_auth: object, _field: object, value: Any) -> None:
+    if not isinstance(value, str):
+        raise InvalidInput("the password must be text")
+
+
+@attrs.frozen
+class Basic:
+    """A user and a password, sent as UTF-8; or :meth:`encoded`, where they are base64 already."""
+
+    user: str = attrs.field(repr=False, validator=_check_user)
+    password: str = attrs.field(repr=False, validator=_check_password)
+
+    @classmethod
+    def encoded(cls, token: str) -> Basic:
+        """Return the credentials from ``base64(user:password)``, with or without ``Basic ``.
+
+        Raises:
+            InvalidInput: It is not base64, or has no colon in it.
+        """
+        text = token.strip()
+        if text[:6].lower() == "basic ":
+            text = text[6:].strip()
+        try:
+            user, colon, password = base64.b64decode(text, validate=True).decode().partition(":")
+        except (binascii.Error, ValueError):
+            colon = user = password = ""
+        if not colon:
+            raise InvalidInput("the ready-made Basic credentials must be base64 of user:password")
+        return cls(user, password)
+
+    def header(self) -> str:
+        """Return ``Basic <base64 of user:password>``."""
+        pair = f"{self.user}:{self.password}".encode()
+        return f"Basic {base64.b64encode(pair).decode('ascii')}"
+
+
+@attrs.frozen
+class IbssoToken:
+    """A session token, as the service's sign-in hands it out."""
+
+    token: str = _secret("the session token", "IBSSO")
+
+    def header(self) -> str:
+        """Return ``IBSSO <token>``."""
+        return f"IBSSO {self.token}"
+
+
+@attrs.frozen
+class Bearer:
+    """An OAuth 2.0 access token that somebody else renews."""
+
+    token: str = _secret("the access token", "Bearer")
+
+    def header(self) -> str:
+        """Return ``Bearer <token>``."""
+        return f"Bearer {self.token}"

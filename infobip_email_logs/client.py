@@ -1,0 +1,372 @@
+"""The client: composes the other rooms into calls."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import timedelta
+from functools import partial
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import attrs
+
+from .bucket import TimeLimit
+from .errors import InvalidInput, InvalidState, RateLimited, TransportError
+from .feeding import Ids, feed_ids
+from .limiter import Limiter, LocalLimiter
+from .matching import sift
+from .plans import ByIds, IdField, ListFacts, OneRequest, Plan
+from .pull import Feed, Pull
+from .query import LogsQuery
+from .report import Tally
+from .retry import Retry, RetryPolicy, retrying
+from .transport import Network, Timeouts, Transport, service_url
+from .wire import Reply, Request, failure, notices, v1_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from types import TracebackType
+
+    import aiohttp
+    from yarl import URL
+
+    from .auth import Auth
+    from .models import LogsPage
+
+logger = logging.getLogger("infobip_email_logs")
+
+RETENTION = timedelta(hours=48)
+"""How long a log is kept (API reference)."""
+
+LIMIT_V1 = TimeLimit(60, per=60.0)
+"""The published limit of version 1: 60 requests a minute for the whole account."""
+
+
+class EmailLogsClient:
+    """Asks for the email logs of one account, through its limit.
+
+    Use it as an async context manager, or call :meth:`close`; keep one for the life of a program,
+    on one event loop. **One process per account**: the limit is kept among all the calls of a
+    client, and two clients would keep it twice.
+
+    Args:
+        base_url: Your account's address, ``https://xyz.api.infobip.com``; the shared host when
+            None. Plain ``http://`` is for loopback addresses only.
+        auth: The credentials: :class:`ApiKey`, :class:`Basic`, :class:`IbssoToken` or
+            :class:`Bearer`.
+        limit: How many requests the account may make, when it is not 60 a minute.
+        limiter: A limiter of your own, instead.
+        concurrency: The requests at a time, at most, of one pull.
+        retry: How patient a request is.
+        timeouts: How long an attempt may take.
+        network: Proxy, certificate authorities, the size of an answer.
+        session: An aiohttp session of your own; it is never closed here.
+        on_bad_record: What becomes of a record that can't be decoded: ``"raise"`` ends the call
+            with a :class:`DecodeError`; ``"keep"`` hands it over raw beside the good ones.
+        max_ids_length: The characters of a list of ids, at most.
+        on_retry: Called before each further attempt.
+
+    Raises:
+        InvalidInput: An argument can't be used.
+    """
+
+    def __init__(
+        self,
+        base_url: str | URL | None,
+        auth: Auth,
+        *,
+        limit: TimeLimit | str | None = None,
+        limiter: Limiter | None = None,
+        concurrency: int = 8,
+        retry: RetryPolicy | None = None,
+        timeouts: Timeouts | None = None,
+        network: Network | None = None,
+        session: aiohttp.ClientSession | None = None,
+        on_bad_record: Literal["raise", "keep"] = "raise",
+        max_ids_length: int | None = None,
+        on_retry: Callable[[Retry], None] | None = None,
+    ) -> None:
+        self._base = service_url(base_url)
+        self._keep_bad = _one_of("on_bad_record", on_bad_record, "raise", "keep") == "keep"
+        self._concurrency = _at_least_one("concurrency", concurrency)
+        self._limiter = _limiter(limit, limiter)
+        self._retry = retry or RetryPolicy()
+        self._on_retry = on_retry
+        self._lists = ListFacts()
+        if max_ids_length is not None:
+            self._lists.max_length = _at_least_one("max_ids_length", max_ids_length)
+        self._transport = Transport(
+            auth,
+            session=session,
+            timeouts=timeouts or Timeouts(),
+            network=network or Network(),
+            connections=max(self._concurrency, 100),
+        )
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._said: set[str] = set()
+        self._closed = False
+
+    def __repr__(self) -> str:
+        """Return where it asks, and through which limit; never with what credentials."""
+        return f"EmailLogsClient({str(self._base)!r}, limiter={self._limiter!r})"
+
+    async def __aenter__(self) -> Self:
+        """Return the client."""
+        self._bind()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the client."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Stop what still runs and close the connections. It can't be used afterwards."""
+        self._closed = True
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        await self._transport.close()
+
+    async def get_page(
+        self, query: LogsQuery | None = None, *, max_wait: float | None = None
+    ) -> LogsPage:
+        """Return the answer to exactly one query, as it is: look at ``page.full``.
+
+        One request, and further ones only where it fails. Without ``query.limit`` the service
+        sends the latest 50 logs, at most.
+
+        Args:
+            query: The filters; all logs without.
+            max_wait: The seconds that the limit may make it wait.
+
+        Raises:
+            InvalidInput: The query can't be asked in one request.
+            WaitTooLong: The limit would make it wait longer.
+            EmailLogsError: Whatever else went wrong, as :mod:`infobip_email_logs.errors` tells.
+        """
+        return await self._fetch(query or LogsQuery(), Tally(), max_wait=max_wait)
+
+    def logs(self, query: LogsQuery | None = None) -> Pull:
+        """Return all logs that match, as a stream.
+
+        A window is asked for once; where more logs match than one answer holds, the stream ends
+        with :class:`IncompleteError`. Several ids are asked for as by :meth:`logs_by_message_id`
+        and :meth:`logs_by_bulk_id`.
+
+        Args:
+            query: The filters; ``limit`` bounds the number of logs in total.
+        """
+        wanted = query or LogsQuery()
+        if wanted.message_id:
+            return self.logs_by_message_id(wanted.message_id, query=_without_message_ids(wanted))
+        if wanted.bulk_id:
+            return self.logs_by_bulk_id(wanted.bulk_id, query=attrs.evolve(wanted, bulk_id=()))
+        return self._pull(OneRequest(v1_json.askable(wanted)), wanted)
+
+    def logs_by_message_id(self, message_ids: Ids, *, query: LogsQuery | None = None) -> Pull:
+        """Return the logs of messages, as a stream.
+
+        Ids are asked for once each, packed into the fewest requests, several at a time.
+        ``pull.missing_ids`` tells which have no log; ``pull.report.unconfirmed_ids`` those for
+        which that is not certain.
+
+        Args:
+            message_ids: One id, or any iterable or async iterable of ids.
+            query: Further filters that the logs must keep; ``limit`` bounds their total.
+
+        Raises:
+            InvalidInput: The query has message ids of its own; or, from the stream, an id can't
+                be sent.
+        """
+        return self._pull_ids("message_id", message_ids, query or LogsQuery())
+
+    def logs_by_bulk_id(self, bulk_ids: Ids, *, query: LogsQuery | None = None) -> Pull:
+        """Return the logs of bulks, as a stream: a request for each, several at a time.
+
+        Args:
+            bulk_ids: One id, or any iterable or async iterable of ids.
+            query: Further filters that the logs must keep; ``limit`` bounds their total.
+
+        Raises:
+            InvalidInput: The query has bulk ids of its own; or, from the stream, an id can't be
+                sent.
+        """
+        return self._pull_ids("bulk_id", bulk_ids, query or LogsQuery())
+
+    def _pull_ids(self, field: IdField, ids: Ids, query: LogsQuery) -> Pull:
+        if getattr(query, field):
+            raise InvalidInput(f"give the ids as the argument, not as {field} of the query")
+        facts = self._lists if field == "message_id" else ListFacts(max_ids=1)
+        plan = ByIds(field, v1_json.askable(query), facts)
+        feed = partial(feed_ids, ids, plan, ahead=self._concurrency)
+        return self._pull(plan, query, feed)
+
+    def _pull(self, plan: Plan, wanted: LogsQuery, feed: Feed | None = None) -> Pull:
+        self._check_open()
+        return Pull(
+            plan,
+            fetch=self._fetch,
+            spawn=self._spawn,
+            wanted=wanted,
+            concurrency=self._concurrency,
+            feed=feed,
+        )
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Start a task that :meth:`close` stops."""
+        try:
+            self._bind()
+        except InvalidState:
+            work.close()
+            raise
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _bind(self) -> asyncio.AbstractEventLoop:
+        """Return the one event loop that this client is used on."""
+        self._check_open()
+        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = loop
+        elif self._loop is not loop:
+            raise InvalidState("this client is in use on another event loop; make one for each")
+        return loop
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise InvalidState("this client is closed")
+
+    async def _fetch(
+        self, query: LogsQuery, tally: Tally, *, max_wait: float | None = None
+    ) -> LogsPage:
+        """Get one page: through the limit, with retries, decoded and checked."""
+        self._bind()
+        request = v1_json.request(query, self._base)
+        tally.pages += 1
+        page = tally.pages
+        reply = await self._persist(request, tally, max_wait)
+        self._look_around(reply, query)
+        return sift(await self._decode(reply, query, page), query)
+
+    async def _persist(self, request: Request, tally: Tally, max_wait: float | None) -> Reply:
+        """Send a request, and again while that may help."""
+
+        def notify(retry: Retry) -> None:
+            tally.retries += 1
+            logger.info("attempt %d failed: %s", retry.attempt, retry.error)
+            if self._on_retry:
+                self._on_retry(retry)
+
+        persistently = retrying(
+            self._retry,
+            clock=self._bind().time,
+            sleep=asyncio.sleep,
+            pause=lambda: self._limiter.pause,
+            notify=notify,
+        )
+        try:
+            return await persistently(self._attempt, request, tally, max_wait)
+        except RateLimited as error:
+            raise _impatient(error) from error
+
+    async def _attempt(self, request: Request, tally: Tally, max_wait: float | None) -> Reply:
+        """Send a request once, with a permit of its own."""
+        permit = await self._limiter.acquire(max_wait=max_wait)
+        try:
+            reply = await self._transport.send(request)
+        except TransportError as error:
+            tally.requests += error.sent
+            permit.abandoned() if error.sent else permit.unused()
+            raise
+        except BaseException:
+            tally.requests += 1
+            permit.abandoned()
+            raise
+        tally.requests += 1
+        if reply.status == HTTPStatus.OK:
+            permit.answered()
+            return reply
+        refusal = failure(reply)
+        if isinstance(refusal, RateLimited):
+            tally.throttled += 1
+            permit.throttled(refusal.retry_after)
+        else:
+            permit.answered()
+        raise refusal
+
+    async def _decode(self, reply: Reply, query: LogsQuery, page: int) -> LogsPage:
+        """Decode a page in slices, the event loop's turn between them."""
+        slices = v1_json.read(reply, query=query, page=page, keep_bad=self._keep_bad)
+        while True:
+            try:
+                next(slices)
+            except StopIteration as end:
+                decoded: LogsPage = end.value
+                return decoded
+            await asyncio.sleep(0)
+
+    def _look_around(self, reply: Reply, query: LogsQuery) -> None:
+        """Warn, once each, of what the headers of a reply tell."""
+        told = notices(reply)
+        if told.deprecation:
+            self._warn_once(
+                f"{v1_json.PATH} is announced to end: {told.deprecation}", key="deprecation"
+            )
+        if told.date and query.sent_since and query.sent_since < told.date - RETENTION:
+            self._warn_once(
+                f"the window begins at {query.sent_since.isoformat()}, but logs are kept for "
+                "48 hours only: what is older is not in the answer",
+                key=f"since {query.sent_since}",
+            )
+
+    def _warn_once(self, message: str, *, key: str) -> None:
+        if key not in self._said:
+            self._said.add(key)
+            logger.warning(message)
+
+
+def _without_message_ids(query: LogsQuery) -> LogsQuery:
+    return attrs.evolve(query, message_id=())
+
+
+def _at_least_one(name: str, value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise InvalidInput(f"{name} must be a whole number from 1 on, not {value!r}")
+    return value
+
+
+def _one_of(name: str, value: str, *values: str) -> str:
+    if value not in values:
+        raise InvalidInput(f"{name} must be one of {', '.join(values)}, not {value!r}")
+    return value
+
+
+def _limiter(limit: TimeLimit | str | None, limiter: Limiter | None) -> Limiter:
+    if limiter is None:
+        return LocalLimiter(TimeLimit.parse(limit) if isinstance(limit, str) else limit or LIMIT_V1)
+    if limit is not None:
+        raise InvalidInput("give a limit or a limiter, not both")
+    return limiter
+
+
+def _impatient(error: RateLimited) -> RateLimited:
+    return RateLimited(
+        f"{error} - the limit was exceeded for longer than the retries were patient. Something "
+        "else uses the account's limit, or it is lower than the one set here. For what becomes of "
+        "every email as it happens, delivery reports sent to a webhook fit better than logs",
+        status=error.status,
+        code=error.code,
+        text=error.text,
+        details=error.details,
+        retry_after=error.retry_after,
+    )

@@ -1,0 +1,97 @@
+"""Does a record answer its query? The service is checked, not believed. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import attrs
+
+from .wire import timestamps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from .models import EmailLog, LogsPage
+    from .query import LogsQuery
+
+Test = tuple[str, "Callable[[EmailLog], bool]"]
+
+
+def broken_filter(query: LogsQuery) -> Callable[[EmailLog], str | None]:
+    """Return a function that names the first filter of ``query`` that a record breaks, or None.
+
+    A field that a record does not have breaks nothing. How the service compares addresses is not
+    documented, so that a sender or a recipient breaks its filter only if neither of the two texts
+    holds the other, whatever their case.
+    """
+    tests = tuple(_tests(query))
+
+    def broken(log: EmailLog) -> str | None:
+        return next((name for name, holds in tests if not holds(log)), None)
+
+    return broken
+
+
+def sift(page: LogsPage, query: LogsQuery) -> LogsPage:
+    """Return the page with the records that keep ``query``, and a count of those that break it."""
+    broken = broken_filter(query)
+    kept: list[EmailLog] = []
+    contradictions: Counter[str] = Counter()
+    for log in page.logs:
+        if name := broken(log):
+            contradictions[name] += 1
+        else:
+            kept.append(log)
+    return attrs.evolve(page, logs=tuple(kept), contradictions=dict(contradictions))
+
+
+def _tests(query: LogsQuery) -> Iterator[Test]:
+    for name in ("message_id", "bulk_id", "campaign_reference_id"):
+        if values := frozenset(getattr(query, name)):
+            yield name, _is_one_of(name, values)
+    for name in ("application_id", "entity_id"):
+        if value := getattr(query, name):
+            yield name, _is_one_of(name, frozenset((value,)))
+    for name in ("sender", "destination"):
+        if value := getattr(query, name):
+            yield name, _resembles(name, value.casefold())
+    if query.general_status:
+        yield "general_status", _has_status(query.general_status.casefold())
+    if query.sent_since:
+        yield "sent_since", _not_before(timestamps.floor(query.sent_since))
+    if query.sent_until:
+        yield "sent_until", _not_after(timestamps.ceil(query.sent_until))
+
+
+def _is_one_of(name: str, values: frozenset[str]) -> Callable[[EmailLog], bool]:
+    def holds(log: EmailLog) -> bool:
+        value = getattr(log, name)
+        return value is None or value in values
+
+    return holds
+
+
+def _resembles(name: str, wanted: str) -> Callable[[EmailLog], bool]:
+    def holds(log: EmailLog) -> bool:
+        value = getattr(log, name)
+        return value is None or wanted in (shown := value.casefold()) or shown in wanted
+
+    return holds
+
+
+def _has_status(wanted: str) -> Callable[[EmailLog], bool]:
+    def holds(log: EmailLog) -> bool:
+        name = log.status.group_name if log.status else None
+        return name is None or name.casefold() == wanted
+
+    return holds
+
+
+def _not_before(since: datetime) -> Callable[[EmailLog], bool]:
+    return lambda log: log.sent_at is None or log.sent_at >= since
+
+
+def _not_after(until: datetime) -> Callable[[EmailLog], bool]:
+    return lambda log: log.sent_at is None or log.sent_at <= until

@@ -1,0 +1,318 @@
+"""A stream of logs: carries a plan out, several requests at a time, through a bounded buffer.
+
+No generator yields inside a task group (PEP 789): the fetching is a task of its own, and the
+consumer meets what went wrong in it as the error that it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections import deque
+from collections.abc import Callable, Coroutine
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Protocol, Self
+
+from .errors import IncompleteError, InvalidState, RequestRejected, clip
+from .matching import broken_filter
+from .report import PullReport, Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Sequence
+    from types import TracebackType
+
+    from .models import EmailLog, Gap, LogsPage, RejectedRecord
+    from .plans import Plan
+    from .query import LogsQuery
+
+PAGES_AHEAD = 4
+"""The answers that are kept for a slow consumer, at most, beside those on their way."""
+
+TURN = 50
+"""The logs that are handed over before the event loop gets its turn."""
+
+
+Feed = Callable[[asyncio.Condition], Coroutine[None, None, None]]
+"""Feeds a plan beside the asking, and tells the condition."""
+
+Spawn = Callable[[Coroutine[None, None, None]], asyncio.Task[None]]
+"""Starts a task that its client knows of."""
+
+
+class Fetch(Protocol):
+    """Gets one page: through the limit, with retries, decoded."""
+
+    def __call__(self, query: LogsQuery, tally: Tally) -> Awaitable[LogsPage]:
+        """Return the page for ``query``."""
+        ...  # pragma: no cover - a protocol's body never runs
+
+
+class _Buffer:
+    """Hands pages' logs from the fetching to the consumer; holds so many at most."""
+
+    def __init__(self) -> None:
+        self._pages: asyncio.Queue[list[EmailLog] | None] = asyncio.Queue()
+        self._room = asyncio.Semaphore(PAGES_AHEAD)
+
+    async def put(self, logs: list[EmailLog]) -> None:
+        """Hand over some logs, when there is room."""
+        try:
+            await self._room.acquire()
+        finally:  # what was received is not lost when the fetching is stopped meanwhile
+            self._pages.put_nowait(logs)
+
+    def end(self) -> None:
+        """Nothing comes any more."""
+        self._pages.put_nowait(None)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to get."""
+        return self._pages.empty()
+
+    def drain(self) -> list[EmailLog]:
+        """Return all that is here, without waiting."""
+        pages = [self._pages.get_nowait() for _ in range(self._pages.qsize())]
+        return [log for page in pages if page for log in page]
+
+    async def get(self) -> list[EmailLog] | None:
+        """Return the next logs; None at the end."""
+        logs = await self._pages.get()
+        self._room.release()
+        return logs
+
+
+class _Fetching:
+    """The side of a pull that asks. It knows nothing of the consumer but the buffer.
+
+    Args:
+        plan: What to ask.
+        feed: Feeds the plan, beside the asking; it tells the condition of what it fed.
+        fetch: Gets a page.
+        wanted: What is delivered; a request may ask for more.
+        concurrency: The requests at a time, at most.
+    """
+
+    def __init__(
+        self, plan: Plan, *, feed: Feed | None, fetch: Fetch, wanted: LogsQuery, concurrency: int
+    ) -> None:
+        self.plan = plan
+        self.tally = Tally()
+        self.buffer = _Buffer()
+        self.rejects: list[RejectedRecord] = []
+        self.error: BaseException | None = None
+        self._feed = feed
+        self._fetch = fetch
+        self._unwanted = broken_filter(wanted)
+        self._concurrency = concurrency
+        self._changed = asyncio.Condition()
+        self._started: float | None = None
+        self._ended: float | None = None
+
+    async def run(self) -> None:
+        """Ask until the plan is over, or something goes wrong."""
+        clock = asyncio.get_running_loop().time
+        self._started = clock()
+        try:
+            async with asyncio.TaskGroup() as group:
+                if self._feed:
+                    group.create_task(self._feed(self._changed))
+                for _ in range(self._concurrency):
+                    group.create_task(self._work())
+        except BaseExceptionGroup as errors:
+            self.error = _first(errors)
+        except asyncio.CancelledError:
+            self.error = InvalidState("the pull was closed before its end")
+            raise
+        finally:
+            self._ended = clock()
+            self.buffer.end()
+
+    def seconds(self, now: float) -> float:
+        """Return how long it has taken, or took."""
+        if self._started is None:
+            return 0.0
+        return (now if self._ended is None else self._ended) - self._started
+
+    async def _work(self) -> None:
+        """Ask what the plan says, one request after the other."""
+        while (query := await self._next()) is not None:
+            try:
+                page = await self._fetch(query, self.tally)
+            except RequestRejected as error:
+                if error.status != HTTPStatus.REQUEST_URI_TOO_LONG or not self.plan.too_long(query):
+                    raise
+            else:
+                await self._take_in(query, page)
+            async with self._changed:
+                self._changed.notify_all()
+
+    async def _next(self) -> LogsQuery | None:
+        async with self._changed:
+            while (query := self.plan.take()) is None and not self.plan.over:
+                await self._changed.wait()
+            return query
+
+    async def _take_in(self, query: LogsQuery, page: LogsPage) -> None:
+        """Learn from a page, and hand over what is wanted of it."""
+        self.tally.contradictions.update(page.contradictions)
+        self.tally.rejected += len(page.rejects)
+        self.rejects.extend(page.rejects)
+        self.plan.answer(query, page)
+        if wanted := [log for log in page.logs if self._unwanted(log) is None]:
+            await self.buffer.put(wanted)
+
+
+def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the error that a group began with."""
+    error = errors.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error
+
+
+class Pull:
+    """The logs of one call: an async iterator, and an async context manager that owns its tasks.
+
+    Iterate over it once. Entered with ``async with``, everything stops at once when the context
+    is left; without, fetching stops at the latest when the buffer is full, and ends when the
+    object is no longer in use.
+
+    Attributes:
+        rejects: The records that could not be decoded (with ``on_bad_record="keep"``), so far.
+            The list is the caller's: what is taken out of it is not missed.
+
+    Raises:
+        IncompleteError: After the last log, where something is not proven to be complete.
+        EmailLogsError: After the last log that was received, what ended the pull early.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        fetch: Fetch,
+        spawn: Spawn,
+        wanted: LogsQuery,
+        concurrency: int,
+        feed: Feed | None = None,
+    ) -> None:
+        self._plan = plan
+        self._fetching = _Fetching(
+            plan, feed=feed, fetch=fetch, wanted=wanted, concurrency=concurrency
+        )
+        self.rejects = self._fetching.rejects
+        self._spawn = spawn
+        self._limit = wanted.limit
+        self._logs: deque[EmailLog] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._iterated = self._complete = False
+
+    def __aiter__(self) -> Self:
+        """Begin to iterate.
+
+        Raises:
+            InvalidState: It was iterated before.
+        """
+        if self._iterated:
+            raise InvalidState("a pull can be iterated once; call the client again for another")
+        self._iterated = True
+        return self
+
+    async def __anext__(self) -> EmailLog:
+        """Return the next log."""
+        task = self._task or self._start()
+        tally = self._fetching.tally
+        if tally.records == self._limit:
+            self._complete = True
+            await self.aclose()
+        if tally.records % TURN == TURN - 1:
+            await asyncio.sleep(0)
+        while not self._logs:
+            if task.done() and self._fetching.buffer.empty:
+                raise StopAsyncIteration
+            if (logs := await self._fetching.buffer.get()) is None:
+                self._end()
+            else:
+                self._logs.extend(logs)
+        tally.records += 1
+        return self._logs.popleft()
+
+    def _start(self) -> asyncio.Task[None]:
+        """Let the fetching begin; it ends at the latest when this object is no longer in use."""
+        self._task = self._spawn(self._fetching.run())
+        weakref.finalize(self, _cancel, self._task).atexit = False
+        return self._task
+
+    def _end(self) -> None:
+        """Raise what the pull ended with: an error, gaps, or just its end."""
+        if error := self._fetching.error:
+            raise error
+        if gaps := self._plan.gaps:
+            raise IncompleteError(_told(gaps), gaps=gaps)
+        self._complete = not self._fetching.tally.rejected
+        raise StopAsyncIteration
+
+    async def __aenter__(self) -> Self:
+        """Own the tasks of the pull until the context is left."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop everything at once."""
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Stop everything at once; what was received and not handed over is for :meth:`drain`."""
+        if self._task and not self._task.done():
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    def drain(self) -> list[EmailLog]:
+        """Return the logs that were received but not handed over, and forget them."""
+        logs = [*self._logs, *self._fetching.buffer.drain()]
+        self._logs.clear()
+        left = self._limit - self._fetching.tally.records if self._limit else len(logs)
+        self._fetching.tally.records += len(logs[:left])
+        return logs[:left]
+
+    @property
+    def missing_ids(self) -> tuple[str, ...]:
+        """The ids that were asked for and have no log, so far."""
+        return self._plan.missing
+
+    @property
+    def report(self) -> PullReport:
+        """What the pull did, up to now."""
+        tally = self._fetching.tally
+        return PullReport(
+            records=tally.records,
+            requests=tally.requests,
+            throttled=tally.throttled,
+            retries=tally.retries,
+            seconds=self._fetching.seconds(self._task.get_loop().time() if self._task else 0.0),
+            complete=self._complete,
+            missing_ids=self._plan.missing,
+            unconfirmed_ids=self._plan.unconfirmed,
+            rejected=tally.rejected,
+            gaps=self._plan.gaps,
+            contradictions=dict(tally.contradictions),
+        )
+
+
+def _told(gaps: Sequence[Gap]) -> str:
+    """Return one line about gaps."""
+    first = gaps[0]
+    filters = ", ".join(f"{name}={clip(','.join(few), 60)}" for name, few in first.filters.items())
+    stretch = f"{first.since or 'the beginning'} to {first.until or 'the end'}"
+    more = f" (and {len(gaps) - 1} more)" if len(gaps) > 1 else ""
+    return f"not proven to be complete: {filters or 'all logs'}, {stretch}: {first.why}{more}"
+
+
+def _cancel(task: asyncio.Task[None]) -> None:
+    """Cancel a task that nobody waits for, from whatever thread this runs in."""
+    loop = task.get_loop()
+    if not task.done() and not loop.is_closed():
+        loop.call_soon_threadsafe(task.cancel)

@@ -1,0 +1,249 @@
+"""One attempt: send a request, read its answer to the end, leave the connection alone.
+
+The only module on the client's side that imports aiohttp.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import ssl as ssl_module
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import attrs
+from yarl import URL
+
+from .errors import DecodeError, InvalidInput, InvalidState, TransportError, clip
+from .wire import Reply, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .auth import Auth
+
+SHARED_BASE_URL = "https://api.infobip.com"
+"""The host that serves every account; a personal one is ``https://<name>.api.infobip.com``."""
+
+CHUNK = 1 << 16
+
+
+def _check_seconds(_timeouts: object, field: attrs.Attribute[float], value: float) -> None:
+    if not 0 < value < math.inf:
+        raise InvalidInput(f"the {field.name} timeout must be above zero seconds, not {value!r}")
+
+
+@attrs.frozen(kw_only=True)
+class Timeouts:
+    """How long one attempt may take, in seconds.
+
+    Attributes:
+        connect: Until a connection is there.
+        read: Between two pieces of the answer.
+        total: In all.
+    """
+
+    connect: float = attrs.field(default=10.0, validator=_check_seconds)
+    read: float = attrs.field(default=30.0, validator=_check_seconds)
+    total: float = attrs.field(default=120.0, validator=_check_seconds)
+
+
+def service_url(text: str | URL | None) -> URL:
+    """Return the address of the service: ``https://`` where no scheme is named, no last slash.
+
+    Raises:
+        InvalidInput: It is no address; or plain ``http://`` to a host other than this machine.
+    """
+    said = str(text or SHARED_BASE_URL).strip().rstrip("/")
+    try:
+        url = URL(said if "://" in said else f"https://{said}")
+        host, port = url.host, url.port
+    except ValueError:
+        host = port = None
+        url = URL()
+    if not host or port == 0 or url.scheme not in ("http", "https"):
+        raise InvalidInput(
+            "the base URL must be an address such as https://xyz.api.infobip.com, "
+            f"not {clip(said.rpartition('@')[2])!r}"
+        )
+    if url.user or url.password or url.query_string or url.fragment:
+        raise InvalidInput("the base URL must have no user, password, query or fragment in it")
+    if url.scheme == "http" and not _loopback(host):
+        raise InvalidInput(
+            f"plain http:// would send the credentials in clear to {host}; use https://"
+        )
+    return url.with_path(url.raw_path.rstrip("/"), encoded=True)
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.rstrip(".") == "localhost" or host.endswith(".localhost")
+
+
+class Resent(aiohttp.ClientError):
+    """The connection was dead, and aiohttp was about to send the request again by itself."""
+
+
+def _once() -> Any:
+    """Return a middleware that lets one request through.
+
+    aiohttp sends a GET again, unasked, when a kept connection turns out to be dead. That would be
+    a request that no token was taken for: it is an attempt of its own.
+    """
+    sent: list[aiohttp.ClientRequest] = []
+
+    async def middleware(
+        request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        if sent:
+            raise Resent("the kept connection was dead")
+        sent.append(request)
+        return await handler(request)
+
+    return middleware
+
+
+@attrs.frozen(kw_only=True)
+class Network:
+    """How the service is reached. Nothing here can switch the verification of TLS off.
+
+    Attributes:
+        proxy: The address of an HTTP proxy.
+        ca_file: A file of further certificate authorities, beside the system's.
+        ssl_context: A context of your own, instead.
+        trust_env: Whether ``HTTPS_PROXY`` and its like are looked at.
+        max_body: The bytes that an answer may hold, decompressed.
+    """
+
+    proxy: str | None = attrs.field(default=None, repr=False)
+    ca_file: str | None = None
+    ssl_context: ssl_module.SSLContext | None = None
+    trust_env: bool = False
+    max_body: int = 32 << 20
+
+    def verification(self) -> ssl_module.SSLContext | bool:
+        """Return what aiohttp is to verify certificates with."""
+        if self.ssl_context is not None:
+            return self.ssl_context
+        if self.ca_file is None:
+            return True
+        context = ssl_module.create_default_context()
+        try:
+            context.load_verify_locations(self.ca_file)
+        except (OSError, ssl_module.SSLError) as error:
+            raise InvalidInput(f"{self.ca_file} can't be used as CA file: {error}") from error
+        return context
+
+
+class Transport:
+    """Sends requests, with credentials that nothing else sees.
+
+    Args:
+        auth: What goes into ``Authorization``.
+        session: A session of the caller's, never closed here; else one is made when needed.
+        timeouts: How long an attempt may take.
+        network: How the service is reached.
+        connections: How many connections are opened, at most.
+    """
+
+    def __init__(
+        self,
+        auth: Auth,
+        *,
+        session: aiohttp.ClientSession | None,
+        timeouts: Timeouts,
+        network: Network,
+        connections: int,
+    ) -> None:
+        self._auth = auth
+        self._given = session
+        self._own: aiohttp.ClientSession | None = None
+        self._timeout = aiohttp.ClientTimeout(
+            total=timeouts.total, connect=timeouts.connect, sock_read=timeouts.read
+        )
+        self._network = network
+        self._verification = network.verification()
+        self._connections = connections
+
+    async def send(self, request: Request) -> Reply:
+        """Send ``request`` once and return what comes back, whatever its status.
+
+        Raises:
+            TransportError: No whole answer arrived; its cause says why.
+            DecodeError: The answer is larger than ``max_body``.
+        """
+        session = self._session()
+        try:
+            async with session.get(request.url, **self._options(request.headers, session)) as reply:
+                body = await self._body(reply)
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            sent = not isinstance(
+                error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError
+            )
+            raise TransportError(_why(error, request.url), sent=sent) from error
+        headers = {name.lower(): value for name, value in reply.headers.items()}
+        return Reply(reply.status, headers, body)
+
+    async def close(self) -> None:
+        """Close the connections, unless they are the caller's."""
+        own, self._own = self._own, None
+        if own is not None:
+            await own.close()
+
+    def _session(self) -> aiohttp.ClientSession:
+        if self._given is not None:
+            if self._given.closed:
+                raise InvalidState("the aiohttp session that this client was given is closed")
+            return self._given
+        if self._own is None:
+            self._own = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=self._connections),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=self._network.trust_env,
+            )
+        return self._own
+
+    def _options(
+        self, headers: Mapping[str, str], session: aiohttp.ClientSession
+    ) -> dict[str, Any]:
+        options: dict[str, Any] = {
+            "headers": {**headers, "Authorization": self._auth.header()},
+            "allow_redirects": False,
+            "raise_for_status": False,
+            "timeout": self._timeout,
+            "proxy": self._network.proxy,
+            "middlewares": (_once(), *getattr(session, "_middlewares", ())),
+        }
+        if self._verification is not True:
+            options["ssl"] = self._verification
+        return options
+
+    async def _body(self, reply: aiohttp.ClientResponse) -> bytes:
+        """Read a body, but not without bound."""
+        pieces = bytearray()
+        async for piece in reply.content.iter_chunked(CHUNK):
+            pieces += piece
+            if len(pieces) > self._network.max_body:
+                raise DecodeError(
+                    f"the answer is larger than {self._network.max_body} bytes (max_body)"
+                )
+        return bytes(pieces)
+
+
+def _why(error: Exception, url: URL) -> str:
+    """Return one line that says what went wrong on the way to the service, without the query."""
+    place = f"{url.scheme}://{url.host_subcomponent}" + (
+        f":{url.explicit_port}" if url.explicit_port else ""
+    )
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return f"the name of {place} can't be resolved: {clip(str(error.os_error))}"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return f"the certificate of {place} is not trusted: {clip(str(error.certificate_error))}"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"{place} can't be reached: {clip(str(error.os_error))}"
+    if isinstance(error, asyncio.TimeoutError):
+        return f"{place} did not answer in time ({clip(str(error)) or type(error).__name__})"
+    return f"the answer of {place} did not arrive: {clip(str(error)) or type(error).__name__}"

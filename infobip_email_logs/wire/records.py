@@ -1,0 +1,184 @@
+"""A record as the service sends it becomes an :class:`EmailLog`, or says where it can't.
+
+One private cattrs converter. A record is decoded without bookkeeping first; only one that fails
+is decoded again with cattrs' detailed validation, to learn the path of what is wrong in it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import attrs
+from cattrs import AttributeValidationNote, ClassValidationError, Converter
+from cattrs.gen import make_dict_structure_fn, override
+
+from ..errors import clip
+from ..models import EmailLog, LogError, Price, Status
+from . import timestamps
+
+T = TypeVar("T")
+
+Names = Mapping[str, str]
+"""Our name of a field → the service's, where it is not the same in camel case."""
+
+VERSION_1: Names = {"sender": "from", "destination": "to"}
+
+
+class Undecodable(Exception):
+    """A record that can't be decoded: where, what stands there, and why not."""
+
+    def __init__(self, path: str, value: str, reason: str) -> None:
+        super().__init__(path, value, reason)
+        self.path = path
+        self.value = value
+        self.reason = reason
+
+
+_DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
+_INTEGER = re.compile(r"[+-]?\d{1,18}", re.ASCII)
+
+
+def _text(value: Any, _type: object) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)  # the older reference types bulkId as a number
+    raise TypeError("text is expected")
+
+
+def _integer(value: Any, _type: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and _INTEGER.fullmatch(value.strip()):
+        return int(value)
+    raise TypeError("a whole number is expected")
+
+
+def _boolean(value: Any, _type: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.strip() in ("true", "false"):
+        return value.strip() == "true"
+    raise TypeError("true or false is expected")
+
+
+def _decimal(value: Any, _type: object) -> Decimal:
+    if isinstance(value, Decimal) and value.is_finite():
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return Decimal(value)
+    if isinstance(value, str) and _DECIMAL.fullmatch(value.strip()):
+        return Decimal(value.strip())
+    raise TypeError("a decimal number is expected")
+
+
+def _instant(value: Any, _type: object) -> datetime:
+    if not isinstance(value, str):
+        raise TypeError("a timestamp is expected")
+    return timestamps.read(value.strip())
+
+
+def _camel(name: str) -> str:
+    head, *tail = name.split("_")
+    return head + "".join(part.title() for part in tail)
+
+
+def _wire_names(cls: type[attrs.AttrsInstance], names: Names) -> dict[str, str]:
+    known = (field.name for field in attrs.fields(cls) if field.name != "extra")
+    return {name: names.get(name, _camel(name)) for name in known}
+
+
+def _reader(
+    cls: type[T], converter: Converter, names: Names, *, detailed: bool
+) -> Callable[[Any, Any], T]:
+    """Return a function from a JSON object to ``cls``, with what it does not know in ``extra``."""
+    renames: dict[str, Any] = {
+        name: override(rename=wire)
+        for name, wire in _wire_names(cls, names).items()  # type: ignore[arg-type]
+    }
+    structure = make_dict_structure_fn(
+        cls,
+        converter,
+        _cattrs_detailed_validation=detailed,
+        extra=override(omit=True),
+        **renames,
+    )
+    known = frozenset(rename.rename for rename in renames.values())
+
+    def read(value: Any, _type: Any) -> T:
+        if not isinstance(value, dict):
+            raise TypeError("an object is expected")
+        decoded = structure(value, cls)
+        if unknown := value.keys() - known:
+            extra = {key: value[key] for key in value if key in unknown}
+            return attrs.evolve(decoded, extra=extra)  # type: ignore[misc]
+        return decoded
+
+    return read
+
+
+def _converter(names: Names, *, detailed: bool) -> Converter:
+    converter = Converter(detailed_validation=detailed)
+    converter.register_structure_hook(str, _text)
+    converter.register_structure_hook(int, _integer)
+    converter.register_structure_hook(bool, _boolean)
+    converter.register_structure_hook(Decimal, _decimal)
+    converter.register_structure_hook(datetime, _instant)
+    for cls in (Price, Status, LogError):
+        converter.register_structure_hook(cls, _reader(cls, converter, {}, detailed=detailed))
+    converter.register_structure_hook(
+        EmailLog, _reader(EmailLog, converter, names, detailed=detailed)
+    )
+    return converter
+
+
+class RecordDecoder:
+    """Decodes the records of one dialect."""
+
+    def __init__(self, names: Names) -> None:
+        self._names = names
+        self._quick = _converter(names, detailed=False).get_structure_hook(EmailLog)
+        self._exact = _converter(names, detailed=True).get_structure_hook(EmailLog)
+
+    def __call__(self, raw: Any) -> EmailLog:
+        """Return the record as an :class:`EmailLog`.
+
+        Raises:
+            Undecodable: It can't be read; the path starts at the record.
+        """
+        try:
+            log: EmailLog = self._quick(raw, EmailLog)
+        except Exception as error:
+            raise self._trouble(raw, error) from error
+        return log
+
+    def _trouble(self, raw: Any, error: Exception) -> Undecodable:
+        try:
+            self._exact(raw, EmailLog)
+        except ClassValidationError as group:
+            fields, error = _first(group)
+        except Exception as plain:  # noqa: BLE001 - whatever it is, it is what is told
+            fields, error = [], plain
+        else:
+            fields = []
+        wires = [self._names.get(name, _camel(name)) for name in fields]
+        value = raw
+        for name in wires:
+            value = value[name]
+        return Undecodable("".join(f".{name}" for name in wires), clip(repr(value)), str(error))
+
+
+def _first(group: ClassValidationError) -> tuple[list[str], Exception]:
+    """Return the fields that lead to the first error of a group, and that error."""
+    error, note = next(
+        (error, note) for error, note in group.group_exceptions()[0] if note is not None
+    )
+    name = note.name if isinstance(note, AttributeValidationNote) else ""
+    if isinstance(error, ClassValidationError):
+        fields, inner = _first(error)
+        return [name, *fields], inner
+    return [name], error
