@@ -40,7 +40,8 @@ def _secret(name: str, prefix: str = "") -> Any:
             )
         return text
 
-    return attrs.field(repr=False, converter=convert)
+    field: Any = attrs.field(repr=False, converter=convert)
+    return field
 
 
 @attrs.frozen
@@ -59,11 +60,18 @@ def _check_user(_auth: object, _field: object, value: Any) -> None:
         raise InvalidInput("the user name must be text and not empty")
     if ":" in value:
         raise InvalidInput("the user name must not hold a colon: it would end there")
+    _check_encodable("the user name", value)
 
 
 def _check_password(_auth: object, _field: object, value: Any) -> None:
     if not isinstance(value, str):
         raise InvalidInput("the password must be text")
+    _check_encodable("the password", value)
+
+
+def _check_encodable(name: str, value: str) -> None:
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise InvalidInput(f"{name} has characters in it that UTF-8 can't carry")
 
 
 @attrs.frozen

@@ -13,6 +13,7 @@ import bisect
 import math
 import re
 from collections import deque
+from typing import Any
 
 import attrs
 
@@ -28,6 +29,16 @@ _TEXT = re.compile(r"\s*(\d{1,9})\s*/\s*(\d{1,9}(?:\.\d{1,6})?)?\s*([smh]?)\s*",
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
+def _check_requests(_limit: object, _field: object, value: Any) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise InvalidInput(f"a limit needs at least one request, a whole number, not {value!r}")
+
+
+def _check_per(_limit: object, _field: object, value: Any) -> None:
+    if not isinstance(value, int | float) or not 0 < value < math.inf:
+        raise InvalidInput(f"the period of a limit must be above zero seconds, not {value!r}")
+
+
 @attrs.frozen
 class TimeLimit:
     """A number of requests in any stretch of time.
@@ -40,18 +51,8 @@ class TimeLimit:
         InvalidInput: Less than one request, or a period that is not above zero.
     """
 
-    requests: int = attrs.field()
-    per: float = attrs.field(default=60.0, kw_only=True)
-
-    @requests.validator
-    def _check_requests(self, _field: object, value: object) -> None:
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise InvalidInput(f"a limit needs at least one request, a whole number, not {value!r}")
-
-    @per.validator
-    def _check_per(self, _field: object, value: object) -> None:
-        if not isinstance(value, int | float) or not 0 < value < math.inf:
-            raise InvalidInput(f"the period of a limit must be above zero seconds, not {value!r}")
+    requests: int = attrs.field(validator=_check_requests)
+    per: float = attrs.field(default=60.0, kw_only=True, validator=_check_per)
 
     @classmethod
     def parse(cls, text: str) -> TimeLimit:

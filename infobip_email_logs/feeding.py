@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +67,7 @@ async def _feed_slowly(
 
 
 @asynccontextmanager
-async def _closing(ids: AsyncIterable[str]) -> AsyncIterator[None]:
+async def _closing(ids: AsyncIterable[str]) -> AsyncGenerator[None]:
     """Close an async generator at the end, as ``aclosing`` does; leave anything else alone."""
     try:
         yield

@@ -10,7 +10,7 @@ import enum
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import attrs
 
@@ -174,15 +174,12 @@ def iso(instant: datetime) -> str:
 
 def jsonable(value: Any) -> Any:
     """Return a decoded JSON value with its exact numbers as text where JSON has no exact form."""
-    match value:
-        case Mapping():
-            return {key: jsonable(item) for key, item in value.items()}
-        case list() | tuple():
-            return [jsonable(item) for item in value]
-        case Decimal():
-            return str(value)
-        case _:
-            return value
+    if isinstance(value, dict):
+        return {key: jsonable(item) for key, item in cast("dict[str, Any]", value).items()}
+    if isinstance(value, list):
+        items: list[Any] = value
+        return [jsonable(item) for item in items]
+    return str(value) if isinstance(value, Decimal) else value
 
 
 @attrs.frozen

@@ -11,7 +11,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Coroutine
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self, cast
 
 from .errors import IncompleteError, InvalidState, RequestRejected, clip
 from .matching import broken_filter
@@ -166,7 +166,9 @@ class _Fetching:
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
     """Return the error that a group began with."""
     error = errors.exceptions[0]
-    return _first(error) if isinstance(error, BaseExceptionGroup) else error
+    while isinstance(error, BaseExceptionGroup):
+        error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
+    return error
 
 
 class Pull:

@@ -31,7 +31,7 @@ class Tally:
     retries: int = 0
     records: int = 0
     rejected: int = 0
-    contradictions: Counter[str] = attrs.field(factory=Counter)
+    contradictions: Counter[str] = attrs.field(factory=Counter[str])
 
 
 @attrs.frozen(kw_only=True)

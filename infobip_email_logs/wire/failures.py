@@ -20,6 +20,7 @@ from ..errors import (
 )
 from . import retry_after
 from .exchange import Reply, http_date
+from .shapes import as_list, as_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,15 +93,14 @@ def _story(body: bytes) -> _Story:
         document = json.loads(body)
     except (ValueError, RecursionError):
         return _Story(text=clip(body[:2000].decode("utf-8", "replace")))
-    if not isinstance(document, dict):
-        return _Story(text=clip(str(document)))
-    return _version_1(document) or _version_4(document) or _Story(text=clip(str(document)))
+    told = as_object(document) or {}
+    return _version_1(told) or _version_4(told) or _Story(text=clip(str(document)))
 
 
 def _version_1(document: dict[str, Any]) -> _Story | None:
-    outer = document.get("requestError")
-    inner = outer.get("serviceException") if isinstance(outer, dict) else None
-    if not isinstance(inner, dict):
+    outer = as_object(document.get("requestError")) or {}
+    inner = as_object(outer.get("serviceException"))
+    if inner is None:
         return None
     return _Story(
         _text(inner.get("messageId")) or None,
@@ -122,13 +122,11 @@ def _version_4(document: dict[str, Any]) -> _Story | None:
 
 def _details(found: Any) -> Iterator[str]:
     """Yield what is wrong, from a list of violations, or from a mapping of names to words."""
-    if isinstance(found, dict):
-        found = [{"property": name, "violation": words} for name, words in found.items()]
-    if not isinstance(found, list):
-        return
-    for item in found[:10]:
-        if isinstance(item, dict):
-            yield clip(f"{_text(item.get('property'))}: {_text(item.get('violation'))}")
+    if named := as_object(found):
+        found = [{"property": name, "violation": words} for name, words in named.items()]
+    for item in (as_list(found) or [])[:10]:
+        if violation := as_object(item):
+            yield clip(f"{_text(violation.get('property'))}: {_text(violation.get('violation'))}")
         else:
             yield _text(item)
 

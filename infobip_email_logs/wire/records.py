@@ -13,12 +13,13 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 import attrs
-from cattrs import AttributeValidationNote, ClassValidationError, Converter
+from cattrs import ClassValidationError, Converter
 from cattrs.gen import make_dict_structure_fn, override
 
 from ..errors import clip
 from ..models import EmailLog, LogError, Price, Status
 from . import timestamps
+from .shapes import as_object
 
 T = TypeVar("T")
 
@@ -110,11 +111,11 @@ def _reader(
     known = frozenset(rename.rename for rename in renames.values())
 
     def read(value: Any, _type: Any) -> T:
-        if not isinstance(value, dict):
+        if (fields := as_object(value)) is None:
             raise TypeError("an object is expected")
-        decoded = structure(value, cls)
-        if unknown := value.keys() - known:
-            extra = {key: value[key] for key in value if key in unknown}
+        decoded = structure(fields, cls)
+        if unknown := fields.keys() - known:
+            extra = {key: fields[key] for key in fields if key in unknown}
             return attrs.evolve(decoded, extra=extra)  # type: ignore[misc]
         return decoded
 
@@ -174,11 +175,8 @@ class RecordDecoder:
 
 def _first(group: ClassValidationError) -> tuple[list[str], Exception]:
     """Return the fields that lead to the first error of a group, and that error."""
-    error, note = next(
-        (error, note) for error, note in group.group_exceptions()[0] if note is not None
-    )
-    name = note.name if isinstance(note, AttributeValidationNote) else ""
+    error, note = group.group_exceptions()[0][0]
     if isinstance(error, ClassValidationError):
         fields, inner = _first(error)
-        return [name, *fields], inner
-    return [name], error
+        return [note.name, *fields], inner
+    return [note.name], error

@@ -13,6 +13,7 @@ from ..models import EmailLog, LogsPage, RejectedRecord
 from . import timestamps, urls
 from .exchange import Reply, Request
 from .records import VERSION_1, RecordDecoder, Undecodable
+from .shapes import as_list, as_object
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -132,10 +133,11 @@ def _document(body: bytes, page: int) -> Any:
 
 
 def _results(document: Any, page: int) -> list[Any]:
-    results = document.get("results") if isinstance(document, dict) else None
-    if isinstance(results, list):
-        return results
-    at = "$.results" if isinstance(document, dict) and "results" in document else "$"
+    envelope = as_object(document)
+    results = envelope.get("results") if envelope else document
+    if envelope and (records := as_list(results)) is not None:
+        return records
+    at = "$.results" if envelope and "results" in envelope else "$"
     shown = clip(repr(results if at == "$.results" else document))
     raise DecodeError(
         f"page {page}: {at} holds no list of results, but {shown}", page=page, path=at, value=shown
