@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import attrs
 
@@ -40,8 +40,7 @@ def _secret(name: str, prefix: str = "") -> Any:
             )
         return text
 
-    field: Any = attrs.field(repr=False, converter=convert)
-    return field
+    return cast("Any", attrs.field(repr=False, converter=convert))
 
 
 @attrs.frozen

@@ -10,9 +10,11 @@ import enum
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any
 
 import attrs
+
+from .json_values import jsonable
 
 
 def _nothing() -> Mapping[str, Any]:
@@ -170,16 +172,6 @@ def _plain(_owner: object, _field: object, value: Any) -> Any:
 def iso(instant: datetime) -> str:
     """Return an aware instant in UTC with milliseconds, as ``2016-09-01T10:29:00.440Z``."""
     return instant.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
-
-
-def jsonable(value: Any) -> Any:
-    """Return a decoded JSON value with its exact numbers as text where JSON has no exact form."""
-    if isinstance(value, dict):
-        return {key: jsonable(item) for key, item in cast("dict[str, Any]", value).items()}
-    if isinstance(value, list):
-        items: list[Any] = value
-        return [jsonable(item) for item in items]
-    return str(value) if isinstance(value, Decimal) else value
 
 
 @attrs.frozen

@@ -18,9 +18,9 @@ from ..errors import (
     Unauthorized,
     clip,
 )
+from ..json_values import is_array, is_object
 from . import retry_after
 from .exchange import Reply, http_date
-from .shapes import as_list, as_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,6 +55,9 @@ def failure(reply: Reply) -> ServiceError:
         ),
     )
 
+
+MAX_DETAILS = 10
+"""The violations that an error repeats, at most."""
 
 _ADVICE = {
     401: "check the credentials; keys expire and can be revoked",
@@ -93,14 +96,14 @@ def _story(body: bytes) -> _Story:
         document = json.loads(body)
     except (ValueError, RecursionError):
         return _Story(text=clip(body[:2000].decode("utf-8", "replace")))
-    told = as_object(document) or {}
+    told = document if is_object(document) else {}
     return _version_1(told) or _version_4(told) or _Story(text=clip(str(document)))
 
 
 def _version_1(document: dict[str, Any]) -> _Story | None:
-    outer = as_object(document.get("requestError")) or {}
-    inner = as_object(outer.get("serviceException"))
-    if inner is None:
+    outer = document.get("requestError")
+    inner = outer.get("serviceException") if is_object(outer) else None
+    if not is_object(inner):
         return None
     return _Story(
         _text(inner.get("messageId")) or None,
@@ -122,11 +125,11 @@ def _version_4(document: dict[str, Any]) -> _Story | None:
 
 def _details(found: Any) -> Iterator[str]:
     """Yield what is wrong, from a list of violations, or from a mapping of names to words."""
-    if named := as_object(found):
-        found = [{"property": name, "violation": words} for name, words in named.items()]
-    for item in (as_list(found) or [])[:10]:
-        if violation := as_object(item):
-            yield clip(f"{_text(violation.get('property'))}: {_text(violation.get('violation'))}")
+    if is_object(found):
+        found = [{"property": name, "violation": words} for name, words in found.items()]
+    for item in found[:MAX_DETAILS] if is_array(found) else ():
+        if is_object(item):
+            yield clip(f"{_text(item.get('property'))}: {_text(item.get('violation'))}")
         else:
             yield _text(item)
 

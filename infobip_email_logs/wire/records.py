@@ -17,9 +17,9 @@ from cattrs import ClassValidationError, Converter
 from cattrs.gen import make_dict_structure_fn, override
 
 from ..errors import clip
+from ..json_values import is_object
 from ..models import EmailLog, LogError, Price, Status
 from . import timestamps
-from .shapes import as_object
 
 T = TypeVar("T")
 
@@ -111,11 +111,11 @@ def _reader(
     known = frozenset(rename.rename for rename in renames.values())
 
     def read(value: Any, _type: Any) -> T:
-        if (fields := as_object(value)) is None:
+        if not is_object(value):
             raise TypeError("an object is expected")
-        decoded = structure(fields, cls)
-        if unknown := fields.keys() - known:
-            extra = {key: fields[key] for key in fields if key in unknown}
+        decoded = structure(value, cls)
+        if unknown := value.keys() - known:
+            extra = {key: value[key] for key in value if key in unknown}
             return attrs.evolve(decoded, extra=extra)  # type: ignore[misc]
         return decoded
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from ..errors import DecodeError, InvalidInput, clip
+from ..json_values import is_array, is_object
 from ..models import EmailLog, LogsPage, RejectedRecord
 from . import timestamps, urls
 from .exchange import Reply, Request
 from .records import VERSION_1, RecordDecoder, Undecodable
-from .shapes import as_list, as_object
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -133,12 +133,12 @@ def _document(body: bytes, page: int) -> Any:
 
 
 def _results(document: Any, page: int) -> list[Any]:
-    envelope = as_object(document)
-    results = envelope.get("results") if envelope else document
-    if envelope and (records := as_list(results)) is not None:
-        return records
-    at = "$.results" if envelope and "results" in envelope else "$"
-    shown = clip(repr(results if at == "$.results" else document))
+    at, found = "$", document
+    if is_object(document) and "results" in document:
+        at, found = "$.results", document["results"]
+        if is_array(found):
+            return found
+    shown = clip(repr(found))
     raise DecodeError(
         f"page {page}: {at} holds no list of results, but {shown}", page=page, path=at, value=shown
     )

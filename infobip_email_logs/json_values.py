@@ -1,0 +1,25 @@
+"""A parsed JSON document: taken apart by its two shapes, and made ready to be written again."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, TypeGuard
+
+
+def is_object(value: Any) -> TypeGuard[dict[str, Any]]:
+    """Say whether ``value`` is a JSON object."""
+    return isinstance(value, dict)
+
+
+def is_array(value: Any) -> TypeGuard[list[Any]]:
+    """Say whether ``value`` is a JSON array."""
+    return isinstance(value, list)
+
+
+def jsonable(value: Any) -> Any:
+    """Return a parsed value with its exact numbers as text, since JSON writers have none."""
+    if is_object(value):
+        return {key: jsonable(item) for key, item in value.items()}
+    if is_array(value):
+        return [jsonable(item) for item in value]
+    return str(value) if isinstance(value, Decimal) else value
