@@ -25,15 +25,16 @@ class Auth(Protocol):
         ...  # pragma: no cover - a protocol's body never runs
 
 
-def _secret(name: str, prefix: str = "") -> Any:
+def _secret(name: str, prefix: str) -> Any:
     """Return a field for one credential: no ``repr``, no white space, its scheme cut off."""
 
     def convert(value: object) -> str:
         if not isinstance(value, str):
             raise InvalidInput(f"{name} must be text, not {type(value).__name__}")
         text = value.strip()
-        if prefix and text[: len(prefix) + 1].lower() == f"{prefix.lower()} ":
-            text = text[len(prefix) :].strip()
+        scheme, _, rest = text.partition(" ")
+        if scheme.lower() == prefix.lower():
+            text = rest.strip()
         if not _VISIBLE.fullmatch(text):
             raise InvalidInput(
                 f"{name} is empty, or has white space or characters that no header can carry in it"
