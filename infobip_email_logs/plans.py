@@ -6,6 +6,7 @@ no log and which stretches are not proven to be complete.
 
 from __future__ import annotations
 
+import random
 from collections import deque
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -140,6 +141,7 @@ class ByIds:
         self._fed = False
         self._probes_left = PROBES
         self._probing: set[str] = set()
+        self._chance = random.Random(0)  # noqa: S311 - a sample that is the same every time
         self._seen: set[str] = set()
         self._missing: dict[str, None] = {}
         self._undecided: dict[str, int] = {}
@@ -249,10 +251,10 @@ class ByIds:
             if NOT_ASKED < length <= self._facts.trusted:
                 self._note_absent(one, length)
         if (doubtful := self._doubtful()) and self._probes_left:
-            step = -(-len(doubtful) // self._probes_left)
+            probes = self._chance.sample(doubtful, min(self._probes_left, len(doubtful)))
             self._probes_left = 0
-            self._probing.update(doubtful[::step])
-            for one in doubtful[::step]:
+            self._probing.update(probes)
+            for one in probes:
                 self._undecided[one] = NOT_ASKED
                 self._ready.append((one,))
 

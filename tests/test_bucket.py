@@ -101,7 +101,7 @@ def test_tokens_that_return_out_of_order_are_taken_in_order() -> None:
 
 @given(LIMITS, st.integers(0, 40))
 def test_the_wait_behind_others_is_never_told_too_long(limit: TimeLimit, ahead: int) -> None:
-    """What is told of a wait is at most what it is, so that nobody is refused who could have gone."""
+    """What is told of a wait is at most what it is: nobody is refused who could have gone."""
     tokens = ReturningTokens(limit)
     told = tokens.wait(0.0, ahead)
     arrivals = run(limit, [(0.0, 0.0, 0.0)] * (ahead + 1))

@@ -1,0 +1,254 @@
+"""Waiting for the limit: order, cancellation, 429s; all of it in virtual time."""
+
+import asyncio
+import contextlib
+import threading
+
+import pytest
+
+from infobip_email_logs import (
+    InvalidInput,
+    InvalidState,
+    LocalLimiter,
+    Permit,
+    TimeLimit,
+    WaitTooLong,
+)
+from infobip_email_logs.bucket import GRACE, SLACK
+from infobip_email_logs.limiter import FIRST_PAUSE, LONGEST_PAUSE
+
+
+def now() -> float:
+    """Return the loop's time."""
+    return asyncio.get_running_loop().time()
+
+
+async def use(limiter: LocalLimiter, took: float = 0.0) -> float:
+    """Send a request that takes so many seconds; return when it left."""
+    permit = await limiter.acquire()
+    left = now()
+    await asyncio.sleep(took)
+    permit.answered()
+    return left
+
+
+async def waiting(limiter: LocalLimiter) -> asyncio.Task[Permit]:
+    """Return a task that waits for a permit by now."""
+    task = asyncio.create_task(limiter.acquire())
+    await asyncio.sleep(0)
+    return task
+
+
+async def test_a_burst_goes_at_once_and_the_rest_a_period_later() -> None:
+    """Three of each period leave together."""
+    limiter = LocalLimiter(TimeLimit(3, per=10))
+    start = now()
+    left = await asyncio.gather(*(use(limiter) for _ in range(7)))
+    assert [round(at - start) for at in left] == [0, 0, 0, 10, 10, 10, 20]
+    assert limiter.waiting == 0
+
+
+async def test_those_who_came_first_go_first() -> None:
+    """Waiters are served in their order."""
+    limiter = LocalLimiter(TimeLimit(1, per=1))
+    order: list[int] = []
+
+    async def caller(number: int) -> None:
+        await use(limiter)
+        order.append(number)
+
+    await asyncio.gather(*map(caller, range(10)))
+    assert order == list(range(10))
+
+
+async def test_a_token_returns_a_period_after_its_answer() -> None:
+    """A slow answer holds its token longer."""
+    limiter = LocalLimiter(TimeLimit(1, per=10))
+    start = now()
+    await use(limiter, took=7)
+    assert await use(limiter) - start == pytest.approx(17 + SLACK)
+
+
+async def test_several_limits_must_agree() -> None:
+    """Two a second and three in ten seconds."""
+    limiter = LocalLimiter([TimeLimit(2, per=1), TimeLimit(3, per=10)])
+    start = now()
+    left = await asyncio.gather(*(use(limiter) for _ in range(5)))
+    assert [round(at - start) for at in left] == [0, 0, 1, 10, 10]
+
+
+@pytest.mark.parametrize("place", range(4))
+async def test_a_cancelled_waiter_stalls_nobody(place: int) -> None:
+    """Wherever in the queue it stood, the others move up."""
+    limiter = LocalLimiter(TimeLimit(1, per=1))
+    start = now()
+    await use(limiter)
+    tasks = [asyncio.create_task(use(limiter)) for _ in range(4)]
+    await asyncio.sleep(0.5)
+    tasks.pop(place).cancel()
+    left = await asyncio.gather(*tasks)
+    assert [round(at - start) for at in left] == [1, 2, 3]
+    assert limiter.waiting == 0
+
+
+async def test_a_waiter_cancelled_in_the_turn_of_its_grant_gives_its_token_back() -> None:
+    """The token goes to the next one at once, and none is lost."""
+    limiter = LocalLimiter(TimeLimit(1, per=10))
+    first = await limiter.acquire()
+    second, third = await waiting(limiter), await waiting(limiter)
+    first.unused()
+    second.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await second
+    start = now()
+    (await third).unused()
+    assert now() == start
+    assert limiter.waiting == 0
+
+
+async def test_thousands_of_cancelled_waiters_leave_nothing_behind() -> None:
+    """A storm of callers who give up does not pile up in the queue."""
+    limiter = LocalLimiter(TimeLimit(1, per=1000))
+    await use(limiter)
+    for _ in range(20):
+        tasks = [await waiting(limiter) for _ in range(100)]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    assert limiter.waiting == 0
+    assert len(limiter._queue) < 300
+    assert limiter._timer is None
+
+
+async def test_an_abandoned_attempt_counts_for_a_while_longer() -> None:
+    """Its request may arrive after its connection was closed."""
+    limiter = LocalLimiter(TimeLimit(1, per=10))
+    start = now()
+    (await limiter.acquire()).abandoned()
+    assert await use(limiter) - start == pytest.approx(10 + GRACE + SLACK)
+
+
+async def test_an_attempt_that_never_left_costs_nothing() -> None:
+    """Its token is there at once."""
+    limiter = LocalLimiter(TimeLimit(1, per=10))
+    start = now()
+    (await limiter.acquire()).unused()
+    assert await use(limiter) == start
+
+
+async def test_what_is_told_twice_of_a_permit_counts_once() -> None:
+    """A token can't return twice."""
+    limiter = LocalLimiter(TimeLimit(1, per=10))
+    permit = await limiter.acquire()
+    permit.answered()
+    permit.unused()
+    permit.throttled(None)
+    with pytest.raises(WaitTooLong):
+        await limiter.acquire(max_wait=5)
+    assert limiter.pause == 0
+
+
+async def test_a_429_stops_everybody_until_its_deadline() -> None:
+    """A shorter deadline never overrides a longer one."""
+    limiter = LocalLimiter(TimeLimit(10, per=1))
+    start = now()
+    permits = [await limiter.acquire() for _ in range(2)]
+    permits[0].throttled(20)
+    permits[1].throttled(5)
+    assert limiter.pause == 20
+    left = await asyncio.gather(*(use(limiter) for _ in range(3)))
+    assert {round(at - start) for at in left} == {20}
+
+
+async def test_a_429_that_does_not_say_how_long_lets_one_probe_out_at_a_time() -> None:
+    """The pauses grow while probes are refused; when one passes, all go on."""
+    limiter = LocalLimiter(TimeLimit(100, per=1))
+    start = now()
+    left: list[float] = []
+
+    async def caller() -> None:
+        while True:
+            permit = await limiter.acquire()
+            left.append(round(now() - start, 3))
+            await asyncio.sleep(0.1)
+            if now() - start > 14:
+                return permit.answered()
+            permit.throttled(None)
+
+    await asyncio.gather(*(caller() for _ in range(5)))
+    assert left == [0.0] * 5 + [1.1, 3.2, 7.3, 15.4] + [15.5] * 4
+
+
+async def test_the_pauses_are_bounded() -> None:
+    """However often a probe is refused, the next is not more than a minute away."""
+    limiter = LocalLimiter(TimeLimit(100, per=1))
+    for _ in range(20):
+        (await limiter.acquire()).throttled(None)
+        assert FIRST_PAUSE <= limiter.pause <= LONGEST_PAUSE
+    assert limiter.pause == LONGEST_PAUSE
+
+
+async def test_a_wait_that_is_known_to_be_too_long_is_refused_at_once() -> None:
+    """The error tells the numbers, and no time passes."""
+    limiter = LocalLimiter(TimeLimit(1, per=10))
+    await use(limiter)
+    await waiting(limiter)
+    start = now()
+    with pytest.raises(WaitTooLong, match="1/10s") as caught:
+        await limiter.acquire(max_wait=15)
+    assert now() == start
+    assert caught.value.wait == pytest.approx(20, abs=0.1)
+    assert caught.value.max_wait == 15
+
+
+async def test_a_wait_that_turns_out_too_long_ends_in_time() -> None:
+    """Where it could not be known, the caller is let go at its bound."""
+    limiter = LocalLimiter(TimeLimit(1, per=10))
+    start = now()
+    held = await limiter.acquire()
+    task = asyncio.create_task(limiter.acquire(max_wait=12))
+    await asyncio.sleep(5)
+    held.answered()
+    with pytest.raises(WaitTooLong):
+        await task
+    assert now() - start == pytest.approx(12)
+    assert limiter.waiting == 0
+    assert await use(limiter) - start == pytest.approx(15 + SLACK)
+
+
+async def test_a_wait_within_its_bound_is_granted() -> None:
+    """Patience that suffices changes nothing."""
+    limiter = LocalLimiter(TimeLimit(1, per=10))
+    await use(limiter)
+    (await limiter.acquire(max_wait=11)).answered()
+
+
+async def test_another_event_loop_is_told_to_make_its_own() -> None:
+    """A limiter belongs to the loop it was first used on."""
+    limiter = LocalLimiter(TimeLimit(1, per=10))
+    await use(limiter)
+    caught: list[InvalidState] = []
+
+    def elsewhere() -> None:
+        try:
+            asyncio.run(limiter.acquire())
+        except InvalidState as error:
+            caught.append(error)
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join()
+    assert "another event loop" in str(caught[0])
+
+
+async def test_a_limiter_tells_what_it_keeps() -> None:
+    """Its text holds the limits and how many wait."""
+    limiter = LocalLimiter([TimeLimit(60), TimeLimit(5, per=1)])
+    assert repr(limiter) == "LocalLimiter(60/60s, 5/1s; 0 waiting)"
+    assert limiter.pause == 0
+
+
+def test_a_limiter_without_a_limit_is_refused() -> None:
+    """Nothing to keep is a mistake."""
+    with pytest.raises(InvalidInput):
+        LocalLimiter([])

@@ -1,0 +1,217 @@
+"""What to ask, and what the answers prove, against services that treat lists differently."""
+
+from collections.abc import Callable, Iterable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infobip_email_logs import EmailLog, InvalidInput, LogsPage, LogsQuery
+from infobip_email_logs.batches import joined_length
+from infobip_email_logs.matching import sift
+from infobip_email_logs.plans import PROBES, ByIds, ListFacts, OneRequest, Plan
+
+Service = Callable[[LogsQuery], Iterable[str]]
+
+
+def run(plan: Plan, service: Service, longest: int = 10_000) -> list[LogsQuery]:
+    """Carry a plan out, one request at a time; return what was asked."""
+    asked: list[LogsQuery] = []
+    while (query := plan.take()) is not None:
+        asked.append(query)
+        if joined_length(query.message_id) > longest:
+            assert plan.too_long(query)
+            continue
+        logs = tuple(EmailLog(message_id=one) for one in service(query))
+        assert query.limit == 1000
+        plan.answer(query, sift(LogsPage(logs, size=len(logs), limit=1000), query))
+    assert plan.over
+    return asked
+
+
+def by_ids(ids: Iterable[str], facts: ListFacts | None = None) -> ByIds:
+    """Return a plan that has been fed all its ids."""
+    plan = ByIds("message_id", LogsQuery(), facts or ListFacts())
+    plan.feed(ids)
+    plan.end_of_ids()
+    return plan
+
+
+IDS = [f"id-{number:05}" for number in range(400)]
+EXIST = set(IDS[::2])
+
+
+def keeps_lists(query: LogsQuery) -> Iterable[str]:
+    """Answer every id of a list."""
+    return (one for one in query.message_id if one in EXIST)
+
+
+def takes_a_list_for_one_id(query: LogsQuery) -> Iterable[str]:
+    """Take the whole text for one id."""
+    return keeps_lists(query) if len(query.message_id) == 1 else ()
+
+
+def looks_at_the_first(query: LogsQuery) -> Iterable[str]:
+    """Look at the first id of a list only."""
+    return [one for one in query.message_id[:1] if one in EXIST]
+
+
+def looks_at_ten(query: LogsQuery) -> Iterable[str]:
+    """Cut a list behind its tenth id."""
+    return [one for one in query.message_id[:10] if one in EXIST]
+
+
+@pytest.mark.parametrize(
+    "service", [keeps_lists, takes_a_list_for_one_id, looks_at_the_first, looks_at_ten]
+)
+def test_every_id_is_found_or_missing_whatever_a_service_does_with_lists(service: Service) -> None:
+    """Lists that are not kept are noticed, and the ids are asked for in lists that are."""
+    plan = by_ids(IDS)
+    found = set[str]()
+
+    def noting(query: LogsQuery) -> Iterable[str]:
+        answer = list(service(query))
+        found.update(answer)
+        return answer
+
+    run(plan, noting)
+    assert found == EXIST
+    assert set(plan.missing) == set(IDS) - EXIST
+    assert plan.unconfirmed == ()
+    assert plan.gaps == ()
+
+
+def test_lists_that_work_cost_no_further_request() -> None:
+    """400 ids of 8 characters fit into two lists; the absent ones are missing at once."""
+    plan = by_ids(IDS)
+    assert len(run(plan, keeps_lists)) == 2
+
+
+def test_a_client_remembers_what_a_service_does_with_lists() -> None:
+    """The next call does not ask in vain again."""
+    facts = ListFacts()
+    run(by_ids(IDS, facts), looks_at_ten)
+    assert facts.max_ids == facts.trusted <= 10
+    asked = run(by_ids(IDS, facts), looks_at_ten)
+    assert len(asked) == -(-400 // facts.max_ids)
+
+
+def test_ids_of_which_none_exists_are_unconfirmed_but_for_those_asked_alone() -> None:
+    """Without a list shown to work, silence proves nothing for lists."""
+    plan = by_ids(IDS)
+    asked = run(plan, lambda _: ())
+    alone = [query.message_id[0] for query in asked if len(query.message_id) == 1]
+    assert len(asked) == 2 + PROBES
+    assert set(plan.missing) == set(alone)
+    assert set(plan.unconfirmed) == set(IDS) - set(alone)
+
+
+def test_few_ids_that_do_not_exist_are_all_made_sure_of() -> None:
+    """Up to eight ids are asked for alone, and are missing then."""
+    plan = by_ids(IDS[1:16:2])
+    run(plan, keeps_lists)
+    assert set(plan.missing) == set(IDS[1:16:2])
+    assert plan.unconfirmed == ()
+
+
+def test_one_id_needs_no_list() -> None:
+    """A single id is a documented filter."""
+    plan = by_ids(["id-00001"])
+    assert len(run(plan, keeps_lists)) == 1
+    assert plan.missing == ("id-00001",)
+
+
+def test_a_filter_that_is_ignored_proves_nothing() -> None:
+    """Where records come that were not asked for, an id without one may still have one."""
+    plan = by_ids(IDS[:3])
+    run(plan, lambda _: ["somebody", "else"])
+    assert plan.missing == ()
+    assert set(plan.unconfirmed) == set(IDS[:3])
+
+
+def test_a_full_page_is_a_gap() -> None:
+    """A list that fills a page may have more logs than came."""
+    plan = by_ids(["a", "b"])
+    run(plan, lambda _: ["a"] * 1000)
+    (gap,) = plan.gaps
+    assert gap.filters == {"message_id": ("a", "b")}
+    assert gap.why == "full page"
+    assert plan.unconfirmed == ("b",)
+
+
+def test_records_without_an_id_leave_it_open_who_is_missing() -> None:
+    """A record whose id is absent may be the one that was asked for."""
+    plan = by_ids(["a"])
+    (query,) = [plan.take()]
+    assert query
+    plan.answer(query, LogsPage((EmailLog(),), size=1, limit=1000))
+    assert plan.missing == ()
+    assert plan.unconfirmed == ("a",)
+
+
+@given(longest=st.integers(8, 2048), count=st.integers(1, 400))
+def test_lists_that_are_too_long_are_halved_and_remembered(longest: int, count: int) -> None:
+    """Whatever length a service takes, every id is asked for, and the length is learned."""
+    facts = ListFacts()
+    plan = by_ids(IDS[:count], facts)
+    asked = run(plan, keeps_lists, longest)
+    answered = [q.message_id for q in asked if joined_length(q.message_id) <= longest]
+    assert {one for batch in answered for one in batch} == set(IDS[:count])
+    assert len(asked) - len(answered) <= 10
+    again = run(by_ids(IDS[:count], facts), keeps_lists, longest)
+    assert all(joined_length(query.message_id) <= longest for query in again)
+
+
+def test_one_id_that_is_too_long_for_the_service_is_its_error() -> None:
+    """There is nothing to halve."""
+    plan = by_ids(["a"])
+    query = plan.take()
+    assert query
+    assert not plan.too_long(query)
+    single = OneRequest(LogsQuery())
+    query = single.take()
+    assert query
+    assert not single.too_long(query)
+
+
+def test_ids_are_asked_for_once() -> None:
+    """Repeats are passed over, also between what is fed now and later."""
+    plan = ByIds("bulk_id", LogsQuery(sender="s"), ListFacts(max_ids=1))
+    plan.feed(["a", "b", "a"])
+    plan.feed(["b"])
+    plan.end_of_ids()
+    asked = [query for query in iter(plan.take, None) if query]
+    assert [query.bulk_id for query in asked] == [("a",), ("b",)]
+    assert {query.sender for query in asked} == {"s"}
+
+
+def test_ids_that_cannot_be_sent_are_refused() -> None:
+    """A bad id is named."""
+    plan = ByIds("bulk_id", LogsQuery(), ListFacts(max_ids=1))
+    with pytest.raises(InvalidInput, match="bulk_id"):
+        plan.feed([5])
+    with pytest.raises(InvalidInput, match="longer than"):
+        plan.feed(["x" * 3000])
+
+
+def test_a_plan_waits_while_it_may_be_fed() -> None:
+    """Nothing to ask by now is not the end."""
+    plan = ByIds("message_id", LogsQuery(), ListFacts())
+    assert plan.take() is None
+    assert not plan.over
+    plan.feed(["a"])
+    assert plan.take() is None
+    assert plan.backlog == 0
+    plan.end_of_ids()
+    assert plan.take()
+    assert not plan.over
+
+
+def test_a_window_is_asked_for_once() -> None:
+    """One request of a thousand; a full page is a gap."""
+    plan = OneRequest(LogsQuery(limit=5))
+    assert len(run(plan, lambda _: ["a"] * 1000)) == 1
+    assert plan.gaps[0].why == "full page"
+    plan = OneRequest(LogsQuery())
+    assert len(run(plan, lambda _: ["a"] * 999)) == 1
+    assert plan.gaps == plan.missing == plan.unconfirmed == ()
