@@ -192,13 +192,14 @@ async def test_a_wait_that_is_known_to_be_too_long_is_refused_at_once() -> None:
     """The error tells the numbers, and no time passes."""
     limiter = LocalLimiter(TimeLimit(1, per=10))
     await use(limiter)
-    await waiting(limiter)
+    ahead = await waiting(limiter)
     start = now()
     with pytest.raises(WaitTooLong, match="1/10s") as caught:
         await limiter.acquire(max_wait=15)
     assert now() == start
     assert caught.value.wait == pytest.approx(20, abs=0.1)
     assert caught.value.max_wait == 15
+    ahead.cancel()
 
 
 async def test_a_wait_that_turns_out_too_long_ends_in_time() -> None:

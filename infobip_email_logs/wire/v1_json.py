@@ -57,7 +57,7 @@ def askable(query: LogsQuery) -> LogsQuery:
 
 
 def _parameters(query: LogsQuery) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield the parameters in the reference's order."""
+    """Yield the parameters in the order of the references' examples."""
     since, until = query.sent_since, query.sent_until
     values: dict[str, str | tuple[str, ...] | None] = {
         "messageId": query.message_id,
@@ -65,9 +65,9 @@ def _parameters(query: LogsQuery) -> Iterator[tuple[str, tuple[str, ...]]]:
         "to": query.destination,
         "bulkId": query.bulk_id,
         "campaignReferenceId": query.campaign_reference_id,
-        "generalStatus": query.general_status,
         "sentSince": timestamps.write(timestamps.floor(since)) if since else None,
         "sentUntil": timestamps.write(timestamps.ceil(until)) if until else None,
+        "generalStatus": query.general_status,
         "limit": str(query.limit) if query.limit else None,
         "applicationId": query.application_id,
         "entityId": query.entity_id,
