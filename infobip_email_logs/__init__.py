@@ -34,8 +34,7 @@ from .query import LogsQuery
 from .report import PullReport
 from .retry import Retry, RetryPolicy
 from .transport import Network, Timeouts
-
-__version__ = "0.1.0"
+from .version import __version__
 
 __all__ = [
     "ApiKey",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import attrs
 
 from .bucket import TimeLimit
-from .errors import InvalidInput, InvalidState, RateLimited, TransportError
+from .errors import InvalidInput, InvalidState, RateLimited, TransportError, WaitTooLong
 from .feeding import Ids, feed_ids
 from .limiter import Limiter, LocalLimiter
 from .matching import sift
@@ -166,7 +166,9 @@ class EmailLogsClient:
         """
         wanted = query or LogsQuery()
         if wanted.message_id:
-            return self.logs_by_message_id(wanted.message_id, query=_without_message_ids(wanted))
+            return self.logs_by_message_id(
+                wanted.message_id, query=attrs.evolve(wanted, message_id=())
+            )
         if wanted.bulk_id:
             return self.logs_by_bulk_id(wanted.bulk_id, query=attrs.evolve(wanted, bulk_id=()))
         return self._pull(OneRequest(v1_json.askable(wanted)), wanted)
@@ -205,7 +207,7 @@ class EmailLogsClient:
         if getattr(query, field):
             raise InvalidInput(f"give the ids as the argument, not as {field} of the query")
         facts = self._lists if field == "message_id" else ListFacts(max_ids=1)
-        plan = ByIds(field, v1_json.askable(query), facts)
+        plan = ByIds(field, _alone(v1_json.askable(query)), facts)
         feed = partial(feed_ids, ids, plan, ahead=self._concurrency)
         return self._pull(plan, query, feed)
 
@@ -281,6 +283,13 @@ class EmailLogsClient:
 
     async def _attempt(self, request: Request, tally: Tally, max_wait: float | None) -> Reply:
         """Send a request once, with a permit of its own."""
+        if (pause := self._limiter.pause) > self._retry.total:
+            raise WaitTooLong(
+                f"a 429 asks everybody to wait for {pause:.0f} s, longer than the "
+                f"{self._retry.total:g} s that a request is patient",
+                wait=pause,
+                max_wait=self._retry.total,
+            )
         permit = await self._limiter.acquire(max_wait=max_wait)
         try:
             reply = await self._transport.send(request)
@@ -335,8 +344,9 @@ class EmailLogsClient:
             logger.warning(message)
 
 
-def _without_message_ids(query: LogsQuery) -> LogsQuery:
-    return attrs.evolve(query, message_id=())
+def _alone(query: LogsQuery) -> LogsQuery:
+    """Return the query without a list of message ids, which a service may not keep."""
+    return attrs.evolve(query, message_id=()) if len(query.message_id) > 1 else query
 
 
 def _at_least_one(name: str, value: Any) -> int:

@@ -226,6 +226,7 @@ class Pull:
         if tally.records == self._limit:
             self._complete = True
             await self.aclose()
+            raise StopAsyncIteration
         if tally.records % TURN == TURN - 1:
             await asyncio.sleep(0)
         while not self._logs:
@@ -268,6 +269,7 @@ class Pull:
 
     async def aclose(self) -> None:
         """Stop everything at once; what was received and not handed over is for :meth:`drain`."""
+        self._iterated = True
         if self._task and not self._task.done():
             self._task.cancel()
             await asyncio.wait([self._task])

@@ -16,6 +16,7 @@ import attrs
 from yarl import URL
 
 from .errors import DecodeError, InvalidInput, InvalidState, TransportError, clip
+from .version import __version__
 from .wire import Reply, Request
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 SHARED_BASE_URL = "https://api.infobip.com"
 """The host that serves every account; a personal one is ``https://<name>.api.infobip.com``."""
+
+USER_AGENT = f"infobip_email_logs/{__version__} {aiohttp.http.SERVER_SOFTWARE}"
 
 CHUNK = 1 << 16
 
@@ -167,6 +170,7 @@ class Transport:
         self._network = network
         self._verification = network.verification()
         self._connections = connections
+        self._closed = False
 
     async def send(self, request: Request) -> Reply:
         """Send ``request`` once and return what comes back, whatever its status.
@@ -183,17 +187,24 @@ class Transport:
             sent = not isinstance(
                 error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError
             )
-            raise TransportError(_why(error, request.url), sent=sent) from error
+            # A response error holds the request's headers, and they the credentials.
+            cause = None if isinstance(error, aiohttp.ClientResponseError) else error
+            raise TransportError(_why(error, request.url), sent=sent) from cause
+        except ValueError as error:
+            raise InvalidInput(f"aiohttp can't send this request: {clip(str(error))}") from error
         headers = {name.lower(): value for name, value in reply.headers.items()}
         return Reply(reply.status, headers, body)
 
     async def close(self) -> None:
         """Close the connections, unless they are the caller's."""
+        self._closed = True
         own, self._own = self._own, None
         if own is not None:
             await own.close()
 
     def _session(self) -> aiohttp.ClientSession:
+        if self._closed:
+            raise InvalidState("this client is closed")
         if self._given is not None:
             if self._given.closed:
                 raise InvalidState("the aiohttp session that this client was given is closed")
@@ -210,7 +221,11 @@ class Transport:
         self, headers: Mapping[str, str], session: aiohttp.ClientSession
     ) -> dict[str, Any]:
         options: dict[str, Any] = {
-            "headers": {**headers, "Authorization": self._auth.header()},
+            "headers": {
+                **headers,
+                "Authorization": self._auth.header(),
+                "User-Agent": USER_AGENT,
+            },
             "allow_redirects": False,
             "raise_for_status": False,
             "timeout": self._timeout,
@@ -244,6 +259,8 @@ def _why(error: Exception, url: URL) -> str:
         return f"the certificate of {place} is not trusted: {clip(str(error.certificate_error))}"
     if isinstance(error, aiohttp.ClientConnectorError):
         return f"{place} can't be reached: {clip(str(error.os_error))}"
+    if isinstance(error, aiohttp.ClientResponseError):
+        return f"{place} or a proxy answered {error.status} {clip(error.message)}"
     if isinstance(error, asyncio.TimeoutError):
         return f"{place} did not answer in time ({clip(str(error)) or type(error).__name__})"
     return f"the answer of {place} did not arrive: {clip(str(error)) or type(error).__name__}"
