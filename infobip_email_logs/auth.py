@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 import attrs
 
@@ -17,6 +17,7 @@ from .errors import InvalidInput
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 
 
+@runtime_checkable
 class Auth(Protocol):
     """Anything that knows what to put into the ``Authorization`` header."""
 

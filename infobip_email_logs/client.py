@@ -7,10 +7,11 @@ import logging
 from datetime import timedelta
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 import attrs
 
+from .auth import Auth
 from .bucket import TimeLimit
 from .errors import InvalidInput, InvalidState, RateLimited, TransportError, WaitTooLong
 from .feeding import Ids, feed_ids
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     import aiohttp
     from yarl import URL
 
-    from .auth import Auth
     from .models import LogsPage
 
 logger = logging.getLogger("infobip_email_logs")
@@ -41,6 +41,15 @@ RETENTION = timedelta(hours=48)
 
 LIMIT_V1 = TimeLimit(60, per=60.0)
 """The published limit of version 1: 60 requests a minute for the whole account."""
+
+
+_SUCH_AS = {
+    "retry": "RetryPolicy(attempts=3)",
+    "timeouts": "Timeouts(total=30)",
+    "network": 'Network(proxy="http://…")',
+}
+
+T = TypeVar("T")
 
 
 class EmailLogsClient:
@@ -91,16 +100,16 @@ class EmailLogsClient:
         self._keep_bad = _one_of("on_bad_record", on_bad_record, "raise", "keep") == "keep"
         self._concurrency = _at_least_one("concurrency", concurrency)
         self._limiter = _limiter(limit, limiter)
-        self._retry = retry or RetryPolicy()
+        self._retry = _an("retry", retry or RetryPolicy(), RetryPolicy)
         self._on_retry = on_retry
         self._lists = ListFacts()
         if max_ids_length is not None:
             self._lists.max_length = _at_least_one("max_ids_length", max_ids_length)
         self._transport = Transport(
-            auth,
+            _credentials(auth),
             session=session,
-            timeouts=timeouts or Timeouts(),
-            network=network or Network(),
+            timeouts=_an("timeouts", timeouts or Timeouts(), Timeouts),
+            network=_an("network", network or Network(), Network),
             connections=max(self._concurrency, 100),
         )
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -258,7 +267,14 @@ class EmailLogsClient:
         page = tally.pages
         reply = await self._persist(request, tally, max_wait)
         self._look_around(reply, query)
-        return sift(await self._decode(reply, query, page), query)
+        sifted = sift(await self._decode(reply, query, page), query)
+        for name, count in sifted.contradictions.items():
+            self._warn_once(
+                f"the service does not keep the filter {name}: {count} of {sifted.size} records "
+                "break it, and are left out",
+                key=name,
+            )
+        return sifted
 
     async def _persist(self, request: Request, tally: Tally, max_wait: float | None) -> Reply:
         """Send a request, and again while that may help."""
@@ -347,6 +363,18 @@ class EmailLogsClient:
 def _alone(query: LogsQuery) -> LogsQuery:
     """Return the query without a list of message ids, which a service may not keep."""
     return attrs.evolve(query, message_id=()) if len(query.message_id) > 1 else query
+
+
+def _credentials(auth: Any) -> Auth:
+    if not isinstance(auth, Auth):
+        raise InvalidInput('auth must be credentials, such as ApiKey("…")')
+    return auth
+
+
+def _an(name: str, value: T, kind: type[T]) -> T:
+    if not isinstance(value, kind):
+        raise InvalidInput(f"{name} must be an {kind.__name__}, such as {_SUCH_AS[name]}")
+    return value
 
 
 def _at_least_one(name: str, value: Any) -> int:

@@ -32,7 +32,7 @@ USER_AGENT = f"infobip_email_logs/{__version__} {aiohttp.http.SERVER_SOFTWARE}"
 CHUNK = 1 << 16
 
 
-def _check_seconds(_timeouts: object, field: attrs.Attribute[float], value: float) -> None:
+def _check_seconds(_timeouts: object, field: attrs.Attribute[Any], value: Any) -> None:
     if not 0 < value < math.inf:
         raise InvalidInput(f"the {field.name} timeout must be above zero seconds, not {value!r}")
 
@@ -109,6 +109,16 @@ def _once() -> Any:
     return middleware
 
 
+def _check_proxy(_network: object, _field: object, value: str | None) -> None:
+    if value is not None and not value.startswith(("http://", "https://")):
+        raise InvalidInput("the proxy must be an address that begins with http:// or https://")
+
+
+def _check_bytes(_network: object, field: attrs.Attribute[Any], value: Any) -> None:
+    if not isinstance(value, int) or value < 1:
+        raise InvalidInput(f"{field.name} must be a number of bytes from 1 on, not {value!r}")
+
+
 @attrs.frozen(kw_only=True)
 class Network:
     """How the service is reached. Nothing here can switch the verification of TLS off.
@@ -121,11 +131,11 @@ class Network:
         max_body: The bytes that an answer may hold, decompressed.
     """
 
-    proxy: str | None = attrs.field(default=None, repr=False)
+    proxy: str | None = attrs.field(default=None, repr=False, validator=_check_proxy)
     ca_file: str | None = None
     ssl_context: ssl_module.SSLContext | None = None
     trust_env: bool = False
-    max_body: int = 32 << 20
+    max_body: int = attrs.field(default=32 << 20, validator=_check_bytes)
 
     def verification(self) -> ssl_module.SSLContext | bool:
         """Return what aiohttp is to verify certificates with."""

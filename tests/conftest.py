@@ -3,6 +3,7 @@
 import asyncio
 import faulthandler
 import gc
+import inspect
 import io
 import logging
 import signal
@@ -30,18 +31,15 @@ class HangError(BaseException):
 
 
 class MendedResponse(ClientResponse):
-    """A response that can be made without a request: what aioresponses leaves out, added."""
+    """A response with what aioresponses does not give and aiohttp 3.14 asks for."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        options.setdefault("stream_writer", SimpleNamespace(output_size=0))
+        if "stream_writer" in inspect.signature(ClientResponse.__init__).parameters:
+            options.setdefault("stream_writer", SimpleNamespace(output_size=0))
         super().__init__(*args, **options)
 
 
-class OlderResponse(ClientResponse):
-    """The same for an aiohttp that does not ask for it yet."""
-
-
-class MendedService(aioresponses):  # type: ignore[misc]
+class MendedService(aioresponses):
     """An aioresponses that answers with responses of today's aiohttp."""
 
     def add(self, *args: Any, **options: Any) -> None:

@@ -13,7 +13,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import Context
-from typing import Any, Self
+from typing import Any, Self, TypeVarTuple
+
+Arguments = TypeVarTuple("Arguments")
 
 START = 1000.0
 """What the clock of a new loop says. Not zero: no real clock ever says zero."""
@@ -95,8 +97,8 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def call_at(
         self,
         when: float,
-        callback: Callable[..., object],
-        *args: Any,
+        callback: Callable[[*Arguments], object],
+        *args: *Arguments,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         """Set a timer; those of the same instant go off in the order they were set."""
