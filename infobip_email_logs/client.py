@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from datetime import timedelta
 from functools import partial
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 import attrs
 
+from .asking import Asker
 from .auth import Auth
 from .bucket import TimeLimit
-from .errors import InvalidInput, InvalidState, RateLimited, TransportError, WaitTooLong
+from .errors import InvalidInput, InvalidState
 from .feeding import Ids, feed_ids
 from .limiter import Limiter, LocalLimiter
-from .matching import sift
+from .one_loop import OneLoop
 from .plans import ByIds, IdField, ListFacts, OneRequest, Plan
 from .pull import Feed, Pull
 from .query import LogsQuery
 from .report import Tally
-from .retry import Retry, RetryPolicy, retrying
+from .retry import Retry, RetryPolicy
 from .transport import Network, Timeouts, Transport, service_url
-from .wire import Reply, Request, failure, notices, v1_json
+from .wire import v1_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -33,11 +31,6 @@ if TYPE_CHECKING:
     from yarl import URL
 
     from .models import LogsPage
-
-logger = logging.getLogger("infobip_email_logs")
-
-RETENTION = timedelta(hours=48)
-"""How long a log is kept (API reference)."""
 
 LIMIT_V1 = TimeLimit(60, per=60.0)
 """The published limit of version 1: 60 requests a minute for the whole account."""
@@ -97,11 +90,8 @@ class EmailLogsClient:
         on_retry: Callable[[Retry], None] | None = None,
     ) -> None:
         self._base = service_url(base_url)
-        self._keep_bad = _one_of("on_bad_record", on_bad_record, "raise", "keep") == "keep"
         self._concurrency = _at_least_one("concurrency", concurrency)
         self._limiter = _limiter(limit, limiter)
-        self._retry = _an("retry", retry or RetryPolicy(), RetryPolicy)
-        self._on_retry = on_retry
         self._lists = ListFacts()
         if max_ids_length is not None:
             self._lists.max_length = _at_least_one("max_ids_length", max_ids_length)
@@ -112,9 +102,16 @@ class EmailLogsClient:
             network=_an("network", network or Network(), Network),
             connections=max(self._concurrency, 100),
         )
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._asker = Asker(
+            self._base,
+            transport=self._transport,
+            limiter=self._limiter,
+            retry=_an("retry", retry or RetryPolicy(), RetryPolicy),
+            on_retry=on_retry,
+            keep_bad=_one_of("on_bad_record", on_bad_record, "raise", "keep") == "keep",
+        )
+        self._loop = OneLoop("client")
         self._tasks: set[asyncio.Task[None]] = set()
-        self._said: set[str] = set()
         self._closed = False
 
     def __repr__(self) -> str:
@@ -161,7 +158,8 @@ class EmailLogsClient:
             WaitTooLong: The limit would make it wait longer.
             EmailLogsError: Whatever else went wrong, as :mod:`infobip_email_logs.errors` tells.
         """
-        return await self._fetch(query or LogsQuery(), Tally(), max_wait=max_wait)
+        self._bind()
+        return await self._asker.page(query or LogsQuery(), Tally(), max_wait=max_wait)
 
     def logs(self, query: LogsQuery | None = None) -> Pull:
         """Return all logs that match, as a stream.
@@ -224,7 +222,7 @@ class EmailLogsClient:
         self._check_open()
         return Pull(
             plan,
-            fetch=self._fetch,
+            fetch=self._asker.page,
             spawn=self._spawn,
             wanted=wanted,
             concurrency=self._concurrency,
@@ -243,121 +241,14 @@ class EmailLogsClient:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def _bind(self) -> asyncio.AbstractEventLoop:
-        """Return the one event loop that this client is used on."""
+    def _bind(self) -> None:
+        """Be open, and on the one event loop that this client is used on."""
         self._check_open()
-        loop = asyncio.get_running_loop()
-        if self._loop is None:
-            self._loop = loop
-        elif self._loop is not loop:
-            raise InvalidState("this client is in use on another event loop; make one for each")
-        return loop
+        self._loop()
 
     def _check_open(self) -> None:
         if self._closed:
             raise InvalidState("this client is closed")
-
-    async def _fetch(
-        self, query: LogsQuery, tally: Tally, *, max_wait: float | None = None
-    ) -> LogsPage:
-        """Get one page: through the limit, with retries, decoded and checked."""
-        self._bind()
-        request = v1_json.request(query, self._base)
-        tally.pages += 1
-        page = tally.pages
-        reply = await self._persist(request, tally, max_wait)
-        self._look_around(reply, query)
-        sifted = sift(await self._decode(reply, query, page), query)
-        for name, count in sifted.contradictions.items():
-            self._warn_once(
-                f"the service does not keep the filter {name}: {count} of {sifted.size} records "
-                "break it, and are left out",
-                key=name,
-            )
-        return sifted
-
-    async def _persist(self, request: Request, tally: Tally, max_wait: float | None) -> Reply:
-        """Send a request, and again while that may help."""
-
-        def notify(retry: Retry) -> None:
-            tally.retries += 1
-            logger.info("attempt %d failed: %s", retry.attempt, retry.error)
-            if self._on_retry:
-                self._on_retry(retry)
-
-        persistently = retrying(
-            self._retry,
-            clock=self._bind().time,
-            sleep=asyncio.sleep,
-            pause=lambda: self._limiter.pause,
-            notify=notify,
-        )
-        try:
-            return await persistently(self._attempt, request, tally, max_wait)
-        except RateLimited as error:
-            raise _impatient(error) from error
-
-    async def _attempt(self, request: Request, tally: Tally, max_wait: float | None) -> Reply:
-        """Send a request once, with a permit of its own."""
-        if (pause := self._limiter.pause) > self._retry.total:
-            raise WaitTooLong(
-                f"a 429 asks everybody to wait for {pause:.0f} s, longer than the "
-                f"{self._retry.total:g} s that a request is patient",
-                wait=pause,
-                max_wait=self._retry.total,
-            )
-        permit = await self._limiter.acquire(max_wait=max_wait)
-        try:
-            reply = await self._transport.send(request)
-        except TransportError as error:
-            tally.requests += error.sent
-            permit.abandoned() if error.sent else permit.unused()
-            raise
-        except BaseException:
-            tally.requests += 1
-            permit.abandoned()
-            raise
-        tally.requests += 1
-        if reply.status == HTTPStatus.OK:
-            permit.answered()
-            return reply
-        refusal = failure(reply)
-        if isinstance(refusal, RateLimited):
-            tally.throttled += 1
-            permit.throttled(refusal.retry_after)
-        else:
-            permit.answered()
-        raise refusal
-
-    async def _decode(self, reply: Reply, query: LogsQuery, page: int) -> LogsPage:
-        """Decode a page in slices, the event loop's turn between them."""
-        slices = v1_json.read(reply, query=query, page=page, keep_bad=self._keep_bad)
-        while True:
-            try:
-                next(slices)
-            except StopIteration as end:
-                decoded: LogsPage = end.value
-                return decoded
-            await asyncio.sleep(0)
-
-    def _look_around(self, reply: Reply, query: LogsQuery) -> None:
-        """Warn, once each, of what the headers of a reply tell."""
-        told = notices(reply)
-        if told.deprecation:
-            self._warn_once(
-                f"{v1_json.PATH} is announced to end: {told.deprecation}", key="deprecation"
-            )
-        if told.date and query.sent_since and query.sent_since < told.date - RETENTION:
-            self._warn_once(
-                f"the window begins at {query.sent_since.isoformat()}, but logs are kept for "
-                "48 hours only: what is older is not in the answer",
-                key=f"since {query.sent_since}",
-            )
-
-    def _warn_once(self, message: str, *, key: str) -> None:
-        if key not in self._said:
-            self._said.add(key)
-            logger.warning(message)
 
 
 def _alone(query: LogsQuery) -> LogsQuery:
@@ -395,16 +286,3 @@ def _limiter(limit: TimeLimit | str | None, limiter: Limiter | None) -> Limiter:
     if limit is not None:
         raise InvalidInput("give a limit or a limiter, not both")
     return limiter
-
-
-def _impatient(error: RateLimited) -> RateLimited:
-    return RateLimited(
-        f"{error} - the limit was exceeded for longer than the retries were patient. Something "
-        "else uses the account's limit, or it is lower than the one set here. For what becomes of "
-        "every email as it happens, delivery reports sent to a webhook fit better than logs",
-        status=error.status,
-        code=error.code,
-        text=error.text,
-        details=error.details,
-        retry_after=error.retry_after,
-    )

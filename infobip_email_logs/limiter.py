@@ -8,7 +8,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 from .bucket import GRACE, ReturningTokens, TimeLimit
-from .errors import InvalidInput, InvalidState, WaitTooLong
+from .errors import InvalidInput, WaitTooLong
+from .one_loop import OneLoop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -96,7 +97,7 @@ class LocalLimiter:
         self._tokens = [ReturningTokens(limit) for limit in self.limits]
         self._queue: deque[asyncio.Future[Permit]] = deque()
         self._waiting = 0
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop = OneLoop("limiter")
         self._timer: asyncio.TimerHandle | None = None
         self._gate = _Gate()
 
@@ -116,7 +117,8 @@ class LocalLimiter:
     @property
     def pause(self) -> float:
         """The seconds for which a 429 forbids every request; 0 when none does."""
-        return max(0.0, self._gate.opens - self._loop.time()) if self._loop else 0.0
+        loop = self._loop.first
+        return max(0.0, self._gate.opens - loop.time()) if loop else 0.0
 
     async def acquire(self, *, max_wait: float | None = None) -> Permit:
         """Wait until one request may be sent, behind those who came before.
@@ -125,7 +127,7 @@ class LocalLimiter:
             WaitTooLong: That takes longer than ``max_wait`` seconds; at once, where it is known.
             InvalidState: The limiter is in use on another event loop.
         """
-        loop = self._bind()
+        loop = self._loop()
         if not self._waiting and (permit := self._admit(loop.time())):
             return permit
         place: asyncio.Future[Permit] = loop.create_future()
@@ -141,14 +143,6 @@ class LocalLimiter:
         finally:
             if expiry:
                 expiry.cancel()
-
-    def _bind(self) -> asyncio.AbstractEventLoop:
-        loop = asyncio.get_running_loop()
-        if self._loop is None:
-            self._loop = loop
-        elif self._loop is not loop:
-            raise InvalidState("this limiter is in use on another event loop; make one for each")
-        return loop
 
     def _expiry(
         self, place: asyncio.Future[Permit], max_wait: float | None
@@ -205,7 +199,7 @@ class LocalLimiter:
     def _grant(self) -> None:
         """Wake those who may go, in their order; then see to it that this runs again in time."""
         self._timer = None
-        loop = self._bind()
+        loop = self._loop()
         while self._queue:
             if self._queue[0].done():
                 self._queue.popleft()
@@ -221,13 +215,14 @@ class LocalLimiter:
         if self._timer:
             self._timer.cancel()
             self._timer = None
-        if self._waiting and self._loop:
-            now = self._loop.time()
-            self._timer = self._loop.call_at(now + self._wait(now), self._grant)
+        if self._waiting:
+            loop = self._loop()
+            now = loop.time()
+            self._timer = loop.call_at(now + self._wait(now), self._grant)
 
     def _settle(self, sent_at: float, end: End, retry_after: float | None) -> None:
         """Let the tokens of a permit return, and learn from how it ended."""
-        now = self._bind().time()
+        now = self._loop().time()
         arrived = now + GRACE if end is End.ABANDONED else now
         for tokens in self._tokens:
             if end is End.UNUSED:

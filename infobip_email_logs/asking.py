@@ -1,0 +1,185 @@
+"""One page: through the limit, with retries, decoded in slices, checked against its query."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import timedelta
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from .errors import RateLimited, TransportError, WaitTooLong
+from .matching import sift
+from .retry import Retry, RetryPolicy, retrying
+from .wire import Reply, Request, failure, notices, v1_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from yarl import URL
+
+    from .limiter import Limiter
+    from .models import LogsPage
+    from .query import LogsQuery
+    from .report import Tally
+    from .transport import Transport
+
+logger = logging.getLogger("infobip_email_logs")
+
+RETENTION = timedelta(hours=48)
+"""How long a log is kept (API reference)."""
+
+
+class Asker:
+    """Asks for pages, each until it is answered or the patience is at its end.
+
+    Args:
+        base: The address of the service.
+        transport: Sends a request once.
+        limiter: Says when.
+        retry: How patient a request is.
+        on_retry: Called before each further attempt.
+        keep_bad: Whether a record that can't be decoded is kept raw, or ends the call.
+    """
+
+    def __init__(
+        self,
+        base: URL,
+        *,
+        transport: Transport,
+        limiter: Limiter,
+        retry: RetryPolicy,
+        on_retry: Callable[[Retry], None] | None,
+        keep_bad: bool,
+    ) -> None:
+        self._base = base
+        self._transport = transport
+        self._limiter = limiter
+        self._retry = retry
+        self._on_retry = on_retry
+        self._keep_bad = keep_bad
+        self._said: set[str] = set()
+
+    async def page(
+        self, query: LogsQuery, tally: Tally, *, max_wait: float | None = None
+    ) -> LogsPage:
+        """Return the answer to one query, decoded and checked.
+
+        Args:
+            query: What is asked.
+            tally: Counts what it costs.
+            max_wait: The seconds that the limit may make it wait.
+        """
+        request = v1_json.request(query, self._base)
+        tally.pages += 1
+        page = tally.pages
+        reply = await self._persist(request, tally, max_wait)
+        self._look_around(reply, query)
+        sifted = sift(await self._decode(reply, query, page), query)
+        self._look_at_filters(sifted)
+        return sifted
+
+    async def _persist(self, request: Request, tally: Tally, max_wait: float | None) -> Reply:
+        """Send a request, and again while that may help."""
+
+        def notify(retry: Retry) -> None:
+            tally.retries += 1
+            logger.info("attempt %d failed: %s", retry.attempt, retry.error)
+            if self._on_retry:
+                self._on_retry(retry)
+
+        persistently = retrying(
+            self._retry,
+            clock=asyncio.get_running_loop().time,
+            sleep=asyncio.sleep,
+            pause=lambda: self._limiter.pause,
+            notify=notify,
+        )
+        try:
+            return await persistently(self._attempt, request, tally, max_wait)
+        except RateLimited as error:
+            raise _impatient(error) from error
+
+    async def _attempt(self, request: Request, tally: Tally, max_wait: float | None) -> Reply:
+        """Send a request once, with a permit of its own."""
+        if (pause := self._limiter.pause) > self._retry.total:
+            raise WaitTooLong(
+                f"a 429 asks everybody to wait for {pause:.0f} s, longer than the "
+                f"{self._retry.total:g} s that a request is patient",
+                wait=pause,
+                max_wait=self._retry.total,
+            )
+        permit = await self._limiter.acquire(max_wait=max_wait)
+        try:
+            reply = await self._transport.send(request)
+        except TransportError as error:
+            tally.requests += error.sent
+            permit.abandoned() if error.sent else permit.unused()
+            raise
+        except BaseException:
+            tally.requests += 1
+            permit.abandoned()
+            raise
+        tally.requests += 1
+        if reply.status == HTTPStatus.OK:
+            permit.answered()
+            return reply
+        refusal = failure(reply)
+        if isinstance(refusal, RateLimited):
+            tally.throttled += 1
+            permit.throttled(refusal.retry_after)
+        else:
+            permit.answered()
+        raise refusal
+
+    async def _decode(self, reply: Reply, query: LogsQuery, page: int) -> LogsPage:
+        """Decode a page in slices, the event loop's turn between them."""
+        slices = v1_json.read(reply, query=query, page=page, keep_bad=self._keep_bad)
+        while True:
+            try:
+                next(slices)
+            except StopIteration as end:
+                decoded: LogsPage = end.value
+                return decoded
+            await asyncio.sleep(0)
+
+    def _look_around(self, reply: Reply, query: LogsQuery) -> None:
+        """Warn, once each, of what the headers of a reply tell."""
+        told = notices(reply)
+        if told.deprecation:
+            self._warn_once(
+                f"{v1_json.PATH} is announced to end: {told.deprecation}", key="deprecation"
+            )
+        if told.date and query.sent_since and query.sent_since < told.date - RETENTION:
+            self._warn_once(
+                f"the window begins at {query.sent_since.isoformat()}, but logs are kept for "
+                "48 hours only: what is older is not in the answer",
+                key=f"since {query.sent_since}",
+            )
+
+    def _look_at_filters(self, page: LogsPage) -> None:
+        """Warn of filters that the service does not keep."""
+        for name, count in page.contradictions.items():
+            self._warn_once(
+                f"the service does not keep the filter {name}: {count} of {page.size} records "
+                "break it, and are left out",
+                key=name,
+            )
+
+    def _warn_once(self, message: str, *, key: str) -> None:
+        if key not in self._said:
+            self._said.add(key)
+            logger.warning(message)
+
+
+def _impatient(error: RateLimited) -> RateLimited:
+    return RateLimited(
+        f"{error} - the limit was exceeded for longer than the retries were patient. Something "
+        "else uses the account's limit, or it is lower than the one set here. For what becomes of "
+        "every email as it happens, delivery reports sent to a webhook fit better than logs",
+        status=error.status,
+        code=error.code,
+        text=error.text,
+        details=error.details,
+        retry_after=error.retry_after,
+    )
