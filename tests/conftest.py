@@ -100,7 +100,7 @@ def _silence(_in_time: None) -> Iterator[None]:
         yield
         gc.collect()
     if complaints:
-        pytest.fail("\n".join(complaints))
+        pytest.fail("\n".join(complaints), pytrace=False)
 
 
 @contextmanager
@@ -138,7 +138,7 @@ async def _no_tasks() -> AsyncIterator[None]:
     yield
     left = asyncio.all_tasks() - {asyncio.current_task()}
     if left:
-        pytest.fail("\n".join(["Tasks were left behind:", *map(repr, left)]))
+        pytest.fail("\n".join(["Tasks were left behind:", *map(repr, left)]), pytrace=False)
 
 
 @pytest.fixture
