@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from .errors import RateLimited, TransportError, WaitTooLong
 from .matching import sift
 from .retry import Retry, RetryPolicy, retrying
-from .wire import Reply, Request, failure, notices, v1_json
+from .wire import Reply, Request, failure, notices, read, v1_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +39,7 @@ class Asker:
         limiter: Says when.
         retry: How patient a request is.
         on_retry: Called before each further attempt.
+        accept: The form of the answers that is asked for.
         keep_bad: Whether a record that can't be decoded is kept raw, or ends the call.
     """
 
@@ -50,6 +51,7 @@ class Asker:
         limiter: Limiter,
         retry: RetryPolicy,
         on_retry: Callable[[Retry], None] | None,
+        accept: v1_json.Accept,
         keep_bad: bool,
     ) -> None:
         self._base = base
@@ -57,6 +59,7 @@ class Asker:
         self._limiter = limiter
         self._retry = retry
         self._on_retry = on_retry
+        self._accept: v1_json.Accept = accept
         self._keep_bad = keep_bad
         self._said: set[str] = set()
 
@@ -70,7 +73,7 @@ class Asker:
             tally: Counts what it costs.
             max_wait: The seconds that the limit may make it wait.
         """
-        request = v1_json.request(query, self._base)
+        request = v1_json.request(query, self._base, accept=self._accept)
         tally.pages += 1
         page = tally.pages
         reply = await self._persist(request, tally, max_wait)
@@ -134,7 +137,7 @@ class Asker:
 
     async def _decode(self, reply: Reply, query: LogsQuery, page: int) -> LogsPage:
         """Decode a page in slices, the event loop's turn between them."""
-        slices = v1_json.read(reply, query=query, page=page, keep_bad=self._keep_bad)
+        slices = read(reply, query=query, page=page, keep_bad=self._keep_bad)
         while True:
             try:
                 next(slices)

@@ -66,6 +66,8 @@ class EmailLogsClient:
         session: An aiohttp session of your own; it is never closed here.
         on_bad_record: What becomes of a record that can't be decoded: ``"raise"`` ends the call
             with a :class:`DecodeError`; ``"keep"`` hands it over raw beside the good ones.
+        accept: The form of the answers that is asked for. ``"xml"`` is the older reference's
+            second form; an answer is read as what it says it is, whatever was asked for.
         max_ids_length: The characters of a list of ids, at most.
         on_retry: Called before each further attempt.
 
@@ -86,6 +88,7 @@ class EmailLogsClient:
         network: Network | None = None,
         session: aiohttp.ClientSession | None = None,
         on_bad_record: Literal["raise", "keep"] = "raise",
+        accept: Literal["json", "xml"] = "json",
         max_ids_length: int | None = None,
         on_retry: Callable[[Retry], None] | None = None,
     ) -> None:
@@ -108,6 +111,7 @@ class EmailLogsClient:
             limiter=self._limiter,
             retry=_an("retry", retry or RetryPolicy(), RetryPolicy),
             on_retry=on_retry,
+            accept=_one_of("accept", accept, "json", "xml"),
             keep_bad=_one_of("on_bad_record", on_bad_record, "raise", "keep") == "keep",
         )
         self._loop = OneLoop("client")
@@ -274,9 +278,9 @@ def _at_least_one(name: str, value: Any) -> int:
     return value
 
 
-def _one_of(name: str, value: str, *values: str) -> str:
+def _one_of(name: str, value: T, *values: T) -> T:
     if value not in values:
-        raise InvalidInput(f"{name} must be one of {', '.join(values)}, not {value!r}")
+        raise InvalidInput(f"{name} must be one of {', '.join(map(str, values))}, not {value!r}")
     return value
 
 

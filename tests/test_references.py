@@ -1,5 +1,6 @@
 """Every example of both reference pages: what is asked, to the letter, and what is answered."""
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
@@ -160,6 +161,43 @@ async def test_an_example_of_the_older_reference(
     (headers,) = listening.headers
     assert headers["Authorization"] == "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="
     assert headers["Accept"] == "application/json"
+
+
+def xml(answer: str) -> str:
+    """Return an answer in the older reference's second form."""
+    results = "".join(
+        f"<result>{elements(one)}</result>\n" for one in json.loads(answer)["results"]
+    )
+    prolog = "<?xml version='1.0' encoding='UTF-8'?>"
+    return f"{prolog}\n<LogsResponse>\n  <results>{results}</results>\n</LogsResponse>"
+
+
+def elements(record: dict[str, Any]) -> str:
+    """Return the fields of a record as elements, prices with ten digits."""
+    texts = {
+        name: elements(value)
+        if isinstance(value, dict)
+        else f"{value:.10f}"
+        if isinstance(value, float)
+        else value
+        for name, value in record.items()
+    }
+    return "\n    ".join(f"<{name}>{text}</{name}>" for name, text in texts.items())
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+async def test_an_example_of_the_older_reference_in_xml(
+    name: str, listening: ListeningService
+) -> None:
+    """The request line is the same, the other form is asked for, and the logs are equal."""
+    query, line, answer, logs = EXAMPLES[name]
+    path = f"/email/1/logs?{line}".removesuffix("?")
+    listening.get(HOST + path, body=xml(answer), content_type="application/xml;charset=UTF-8")
+    async with EmailLogsClient(None, ALADDIN, accept="xml") as client:
+        page = await client.get_page(query)
+    assert list(page.logs) == logs
+    assert listening.lines == [f"GET {path}"]
+    assert listening.headers[0]["Accept"] == "application/xml"
 
 
 async def test_the_date_range_example_of_the_older_reference(

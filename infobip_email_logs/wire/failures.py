@@ -19,7 +19,7 @@ from ..errors import (
     clip,
 )
 from ..json_values import is_array, is_object
-from . import retry_after
+from . import retry_after, v1_xml
 from .exchange import Reply, http_date
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _redirect(reply: Reply) -> str:
 def _story(body: bytes) -> _Story:
     """Return what the body tells, in version 1's form, in version 4's, or as plain text."""
     try:
-        document = json.loads(body)
+        document = v1_xml.document(body) if body.lstrip()[:1] == b"<" else json.loads(body)
     except (ValueError, RecursionError):
         return _Story(text=clip(body[:2000].decode("utf-8", "replace")))
     told = document if is_object(document) else {}

@@ -1,19 +1,17 @@
-"""Version 1 of the API in JSON: ``GET /email/1/logs``."""
+"""Version 1 of the API: ``GET /email/1/logs``, and its answers in JSON."""
 
 from __future__ import annotations
 
 import json
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
 from ..errors import DecodeError, InvalidInput, clip
 from ..json_values import is_array, is_object
-from ..models import EmailLog, LogsPage, RejectedRecord
 from . import timestamps, urls
-from .exchange import Reply, Request
-from .records import VERSION_1, RecordDecoder, Undecodable
+from .exchange import Request
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -22,21 +20,20 @@ if TYPE_CHECKING:
 
     from ..query import LogsQuery
 
+Accept = Literal["json", "xml"]
+
 PATH = "/email/1/logs"
-DEFAULT_LIMIT = 50
-"""The page size where a request names none (older reference, ``limit``)."""
-
-SLICE = 50
-"""The records that are decoded before the event loop gets its turn."""
-
 _ONE = ("bulk_id", "campaign_reference_id")
 """The filters that take one value in this version."""
 
-_decode = RecordDecoder(VERSION_1)
 
-
-def request(query: LogsQuery, base: URL) -> Request:
+def request(query: LogsQuery, base: URL, *, accept: Accept = "json") -> Request:
     """Return the one request for ``query``.
+
+    Args:
+        query: What is asked.
+        base: The address of the service.
+        accept: The form that is asked for; whether it is kept, the answer says.
 
     Raises:
         InvalidInput: The query can't be asked in one request of this version.
@@ -47,7 +44,7 @@ def request(query: LogsQuery, base: URL) -> Request:
                 f"version 1 of the API takes one {name} in a request, "
                 f"not {len(getattr(query, name))}; ask for each on its own"
             )
-    return Request(urls.url(base, PATH, _parameters(query)), {"Accept": "application/json"})
+    return Request(urls.url(base, PATH, _parameters(query)), {"Accept": f"application/{accept}"})
 
 
 def askable(query: LogsQuery) -> LogsQuery:
@@ -77,50 +74,22 @@ def _parameters(query: LogsQuery) -> Iterator[tuple[str, tuple[str, ...]]]:
             yield name, (value,) if isinstance(value, str) else value
 
 
-def read(
-    reply: Reply, *, query: LogsQuery, page: int, keep_bad: bool
-) -> Generator[None, None, LogsPage]:
-    """Decode a reply with status 200, a slice of records a step; return the page.
+def results(body: bytes, page: int) -> Generator[None, None, list[Any]]:
+    """Return the records of a page, as they were sent; numbers with a fraction are exact.
 
     Args:
-        reply: The reply.
-        query: What was asked.
+        body: The body of the answer.
         page: Which answer of the call it is, for error messages.
-        keep_bad: Whether a record that can't be decoded is handed over raw, or raised.
 
     Raises:
-        DecodeError: The answer is no page; or, without ``keep_bad``, a record can't be decoded.
+        DecodeError: The answer is no page.
     """
-    raws = _results(_document(reply.body, page), page)
+    document = _document(body, page)
     yield
-    logs: list[EmailLog] = []
-    rejects: list[RejectedRecord] = []
-    for index, raw in enumerate(raws):
-        try:
-            logs.append(_decode(raw))
-        except Undecodable as trouble:
-            path = f"$.results[{index}]{trouble.path}"
-            if not keep_bad:
-                raise _undecodable(trouble, path, page, index) from trouble.__cause__
-            rejects.append(RejectedRecord(page, index, path, trouble.reason, raw))
-        if index % SLICE == SLICE - 1:
-            yield
-    return LogsPage(tuple(logs), tuple(rejects), len(raws), query.limit or DEFAULT_LIMIT)
-
-
-def _undecodable(trouble: Undecodable, path: str, page: int, index: int) -> DecodeError:
-    return DecodeError(
-        f"page {page}, record {index}: {path} is {trouble.value}: {trouble.reason}"
-        ' (on_bad_record="keep" hands such records over raw)',
-        page=page,
-        index=index,
-        path=path,
-        value=trouble.value,
-    )
+    return _results(document, page)
 
 
 def _document(body: bytes, page: int) -> Any:
-    """Parse a body, numbers with a fraction as exact decimals."""
     try:
         return json.loads(body, parse_float=Decimal, parse_constant=Decimal)
     except (ValueError, ArithmeticError, RecursionError) as error:

@@ -18,7 +18,9 @@ from infobip_email_logs import (
     Status,
     StatusGroup,
 )
-from infobip_email_logs.wire import Reply, v1_json
+from infobip_email_logs.wire import Reply
+from infobip_email_logs.wire import read as read_slices
+from infobip_email_logs.wire.pages import SLICE
 
 GOOD = {
     "messageId": "m",
@@ -38,7 +40,7 @@ GOOD = {
 
 def read(body: bytes, *, keep: bool = False, limit: int | None = None) -> LogsPage:
     """Decode a body to its end."""
-    slices = v1_json.read(Reply(200, {}, body), query=LogsQuery(limit=limit), page=3, keep_bad=keep)
+    slices = read_slices(Reply(200, {}, body), query=LogsQuery(limit=limit), page=3, keep_bad=keep)
     while True:
         try:
             next(slices)
@@ -188,13 +190,13 @@ def test_a_full_page_says_so() -> None:
 
 def test_a_page_is_decoded_in_slices() -> None:
     """The loop gets its turn after every slice."""
-    slices = v1_json.read(
+    slices = read_slices(
         Reply(200, {}, json.dumps({"results": [{}] * 1000}).encode()),
         query=LogsQuery(limit=1000),
         page=1,
         keep_bad=False,
     )
-    assert sum(1 for _ in slices) == 1 + 1000 // v1_json.SLICE
+    assert sum(1 for _ in slices) == 1 + 1000 // SLICE
 
 
 JSON = st.recursive(
