@@ -35,16 +35,27 @@ def broken_filter(query: LogsQuery) -> Callable[[EmailLog], str | None]:
 
 
 def sift(page: LogsPage, query: LogsQuery) -> LogsPage:
-    """Return the page with the records that keep ``query``, and a count of those that break it."""
+    """Return the page with the records that keep ``query``, and a count of those that break it.
+
+    Where some records break a filter, those without its field are not taken for keeping it.
+    """
     broken = broken_filter(query)
-    kept: list[EmailLog] = []
-    contradictions: Counter[str] = Counter()
-    for log in page.logs:
-        if name := broken(log):
-            contradictions[name] += 1
-        else:
-            kept.append(log)
-    return attrs.evolve(page, logs=tuple(kept), contradictions=dict(contradictions))
+    names = [broken(log) for log in page.logs]
+    ignored = frozenset(name for name in names if name)
+    if not ignored:
+        return page
+    for place, log in enumerate(page.logs):
+        names[place] = names[place] or next((n for n in ignored if _value(log, n) is None), None)
+    kept = tuple(log for log, name in zip(page.logs, names, strict=True) if not name)
+    contradictions = Counter(name for name in names if name)
+    return attrs.evolve(page, logs=kept, contradictions=dict(contradictions))
+
+
+def _value(log: EmailLog, name: str) -> object:
+    """Return what a filter looks at."""
+    if name == "general_status":
+        return log.status and log.status.group_name
+    return log.sent_at if name in ("sent_since", "sent_until") else getattr(log, name)
 
 
 def _tests(query: LogsQuery) -> Iterator[Test]:

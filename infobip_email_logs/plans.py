@@ -28,7 +28,7 @@ NOT_ASKED = 0
 IdField = Literal["message_id", "bulk_id"]
 
 PROBES = 8
-"""The ids that are asked for alone, at most, to learn whether lists of ids are kept."""
+"""The further requests, about, by which it is learned whether long lists of ids are kept."""
 
 OPEN_BATCHES = 16
 """The batches that wait for further ids, at most, while ids come in."""
@@ -121,9 +121,9 @@ class ByIds:
     """Asks for the logs of ids, packed into lists where a list is taken.
 
     Whether the service keeps lists of ids is not documented for version 1. So an id without a log
-    counts as missing only where a list is shown to work as far as its place in it; where none
-    is, some of the ids are asked for alone, and one that then has a log turns all the others into
-    lists that can be trusted.
+    counts as missing only where a list is shown to work as far as its place in it. Others are
+    asked for again, in shorter lists that can be trusted or alone: some at first, and all of them
+    as soon as one then has a log.
 
     Args:
         field: Which ids they are.
@@ -135,7 +135,7 @@ class ByIds:
         self._field = field
         self._query = attrs.evolve(query, limit=MAX_LIMIT)
         self._facts = facts
-        self._packer = self._new_packer()
+        self._packer = self._new_packer(facts.max_ids)
         self._ready: deque[Batch] = deque()
         self._in_flight = 0
         self._fed = False
@@ -147,10 +147,8 @@ class ByIds:
         self._undecided: dict[str, int] = {}
         self._gaps: list[Gap] = []
 
-    def _new_packer(self) -> Packer:
-        return Packer(
-            max_length=self._facts.max_length, max_ids=self._facts.max_ids, max_open=OPEN_BATCHES
-        )
+    def _new_packer(self, max_ids: int) -> Packer:
+        return Packer(max_length=self._facts.max_length, max_ids=max_ids, max_open=OPEN_BATCHES)
 
     def feed(self, ids: Iterable[object]) -> None:
         """Take ids; those that came before are passed over.
@@ -161,13 +159,10 @@ class ByIds:
         for one in ids:
             wanted = check_id(one, self._field)
             if wanted not in self._seen:
-                self._pack(wanted)
+                if batch := self._packer.add(wanted):
+                    self._ready.append(batch)
                 self._seen.add(wanted)
                 self._undecided[wanted] = NOT_ASKED
-
-    def _pack(self, one: str) -> None:
-        if batch := self._packer.add(one):
-            self._ready.append(batch)
 
     def end_of_ids(self) -> None:
         """No ids come any more."""
@@ -246,24 +241,25 @@ class ByIds:
         self._ask_again(self._doubtful())
 
     def _verify(self) -> None:
-        """Ask for some ids alone where only lists that may not work were silent about them."""
+        """Ask again, in lists that can be trusted, where longer ones were silent about ids."""
         for one, length in list(self._undecided.items()):
             if NOT_ASKED < length <= self._facts.trusted:
                 self._note_absent(one, length)
         if (doubtful := self._doubtful()) and self._probes_left:
-            probes = self._chance.sample(doubtful, min(self._probes_left, len(doubtful)))
+            count = min(self._probes_left * self._facts.trusted, len(doubtful))
             self._probes_left = 0
+            probes = self._chance.sample(doubtful, count)
             self._probing.update(probes)
-            for one in probes:
-                self._undecided[one] = NOT_ASKED
-                self._ready.append((one,))
+            self._ask_again(probes)
 
     def _ask_again(self, ids: Iterable[str]) -> None:
-        self._packer = self._new_packer()
+        """Ask in lists of as many ids as can be trusted."""
+        packer = self._new_packer(self._facts.trusted)
         for one in ids:
             self._undecided[one] = NOT_ASKED
-            self._pack(one)
-        self._ready.extend(self._packer.flush())
+            if batch := packer.add(one):
+                self._ready.append(batch)
+        self._ready.extend(packer.flush())
 
     def too_long(self, asked: LogsQuery) -> bool:
         """Ask for the halves of a list that is too long, and remember its length."""

@@ -74,7 +74,7 @@ async def test_a_page_is_exactly_one_request() -> None:
         page = await client.get_page(LogsQuery(bulk_id=sandbox.bulk_ids[0]))
         (arrival,) = sandbox.arrivals
         assert arrival.query == f"bulkId={sandbox.bulk_ids[0]}"
-        truth = sandbox.matching(bulkId=sandbox.bulk_ids[0])
+        truth = sandbox.matching(bulk_id=sandbox.bulk_ids[0])
         assert page.size == min(len(truth), 50)
         assert page.full == (len(truth) >= 50)
 
@@ -288,7 +288,7 @@ async def test_a_filter_that_is_ignored_is_noticed(caplog: pytest.LogCaptureFixt
     async with service(Settings(ignored_filters={"bulkId"})) as (sandbox, client):
         query = LogsQuery(bulk_id=sandbox.bulk_ids[0], limit=1000)
         page = await client.get_page(query)
-        truth = sandbox.matching(bulkId=sandbox.bulk_ids[0])
+        truth = sandbox.matching(bulk_id=sandbox.bulk_ids[0])
         assert len(page.logs) == len(truth)
         assert page.contradictions == {"bulk_id": page.size - len(truth)}
     assert "bulk_id" in caplog.text
@@ -307,10 +307,14 @@ async def test_a_session_of_the_callers_is_used_and_left_open() -> None:
             await client.get_page()
 
 
+@pytest.mark.filterwarnings("ignore:BasicAuth is deprecated")
+@pytest.mark.filterwarnings("ignore:The 'auth' parameter is deprecated")
 async def test_a_session_with_credentials_of_its_own_is_refused() -> None:
     """Two `Authorization` headers can't be sent."""
-    auth = aiohttp.BasicAuth("a", "b")
-    async with Sandbox() as sandbox, aiohttp.ClientSession(auth=auth) as session:
+    async with (
+        Sandbox() as sandbox,
+        aiohttp.ClientSession(auth=aiohttp.BasicAuth("a", "b")) as session,
+    ):
         client = EmailLogsClient(sandbox.url, ApiKey("k"), session=session)
         with pytest.raises(InvalidInput, match=r"(?i)authorization"):
             await client.get_page()

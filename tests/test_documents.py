@@ -37,6 +37,11 @@ def environment(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INFOBIP_API_KEY", sandbox.credentials.api_key)
 
 
+def size(sandbox: Sandbox, bulk_id: str) -> int:
+    """Return the number of logs of a bulk."""
+    return sum(record.bulk_id == bulk_id for record in sandbox.records)
+
+
 def program(word: str) -> str:
     """Return the README's program with a word in it."""
     (found,) = [code for code in PROGRAMS if word in code]
@@ -65,7 +70,7 @@ def test_the_first_program(sandbox: Sandbox, tmp_path: Path) -> None:
     code = code.replace("your key", sandbox.credentials.api_key)
     one, two = sandbox.bulk_ids[:2]
     lines = run(code.replace('"bulk-1"', f'"{one}"').replace('"bulk-2"', f'"{two}"'), tmp_path)
-    assert len(lines) == len(sandbox.matching(bulkId=one)) + len(sandbox.matching(bulkId=two))
+    assert len(lines) == size(sandbox, one) + size(sandbox, two)
 
 
 @pytest.mark.usefixtures("environment")
@@ -80,7 +85,7 @@ def test_the_program_of_a_worker_process(sandbox: Sandbox, tmp_path: Path) -> No
     """Jobs go in, results come out."""
     code = program("multiprocessing").replace("bulk-1", sandbox.bulk_ids[0])
     assert run(code, tmp_path) == [
-        f"bulk {sandbox.bulk_ids[0]} has {len(sandbox.matching(bulkId=sandbox.bulk_ids[0]))} logs",
+        f"bulk {sandbox.bulk_ids[0]} has {size(sandbox, sandbox.bulk_ids[0])} logs",
         "bulk bulk-2 has 0 logs",
     ]
 

@@ -51,3 +51,16 @@ def test_a_page_is_sifted_and_its_contradictions_are_counted() -> None:
     assert sifted.logs == (LOG,)
     assert sifted.contradictions == {"message_id": 2}
     assert sifted.full
+
+
+def test_where_a_filter_is_ignored_the_records_without_its_field_are_left_out() -> None:
+    """They may be any record then; where the filter is kept, they are the ones asked for."""
+    nameless = EmailLog(destination="a@example.com")
+    page = LogsPage((LOG, nameless), size=2, limit=3)
+    assert sift(page, LogsQuery(message_id="m")).logs == (LOG, nameless)
+    assert sift(page, LogsQuery(message_id="m", sent_since=NOON)).logs == (LOG, nameless)
+    ignoring = LogsPage((LOG, nameless, EmailLog(message_id="x")), size=3, limit=3)
+    sifted = sift(ignoring, LogsQuery(message_id="m"))
+    assert (sifted.logs, sifted.contradictions) == ((LOG,), {"message_id": 2})
+    for query in (LogsQuery(general_status="X"), LogsQuery(sent_until=NOON - timedelta(days=1))):
+        assert sift(page, query).logs == ()

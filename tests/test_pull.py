@@ -62,7 +62,7 @@ async def test_many_bulks_are_pulled_with_a_request_each() -> None:
         query = LogsQuery(general_status=StatusGroup.DELIVERED)
         pull = client.logs_by_bulk_id(bulks, query=query)
         logs = await all_of(pull)
-        wanted = [truth(sandbox, bulkId=one, generalStatus="DELIVERED") for one in bulks]
+        wanted = [truth(sandbox, bulk_id=one, general_status="DELIVERED") for one in bulks]
         assert ids_of(logs) == sorted(one for ids in wanted for one in ids)
         assert pull.missing_ids == ("absent",)
         assert len(sandbox.arrivals) == 51
@@ -72,8 +72,8 @@ async def test_both_kinds_of_ids_mean_that_both_hold() -> None:
     """However they are given, a log must have one of the messages' and one of the bulks' ids."""
     async with service() as (sandbox, client):
         bulks = sandbox.bulk_ids[:2]
-        mine = [one for bulk in bulks for one in truth(sandbox, bulkId=bulk)][::2]
-        others = truth(sandbox, bulkId=sandbox.bulk_ids[2])
+        mine = [one for bulk in bulks for one in truth(sandbox, bulk_id=bulk)][::2]
+        others = truth(sandbox, bulk_id=sandbox.bulk_ids[2])
         query = LogsQuery(message_id=[*mine, *others], bulk_id=bulks)
         by_message = client.logs_by_message_id([*mine, *others], query=LogsQuery(bulk_id=bulks))
         by_bulk = client.logs_by_bulk_id(bulks, query=LogsQuery(message_id=[*mine, *others]))
@@ -280,7 +280,7 @@ async def test_a_slow_consumer_slows_the_fetching() -> None:
             await settle()
             assert len(sandbox.arrivals) <= 1 + PAGES_AHEAD + 3
             rest = [log async for log in _continued(pull)]
-        assert len(rest) + 1 == sum(len(truth(sandbox, bulkId=one)) for one in sandbox.bulk_ids)
+        assert len(rest) + 1 == sum(len(truth(sandbox, bulk_id=one)) for one in sandbox.bulk_ids)
 
 
 async def append_all(pull: AsyncIterator[EmailLog], logs: list[EmailLog]) -> None:
@@ -300,7 +300,8 @@ async def _continued(pull: Pull) -> AsyncIterator[EmailLog]:
 
 async def test_leaving_the_context_stops_everything_at_once() -> None:
     """Not one request more is made."""
-    async with service(Settings(v1_limits=(), latency=(1, 2)), MANY) as (sandbox, client):
+    settings = Settings(v1_limits=(), fault=Fault(delay=1))
+    async with service(settings, MANY) as (sandbox, client):
         async with client.logs_by_bulk_id(sandbox.bulk_ids) as pull:
             await anext(aiter(pull))
         before = len(sandbox.arrivals)
