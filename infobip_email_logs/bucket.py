@@ -78,21 +78,22 @@ class ReturningTokens:
         self._in_hand = limit.requests
         self._coming: deque[float] = deque()
 
-    def wait(self, now: float, ahead: int = 0) -> float:
-        """Return the seconds until a token is there, behind ``ahead`` others that want one.
+    def ready(self, now: float, ahead: int = 0) -> float:
+        """Return the instant at which a token is there, behind ``ahead`` others that want one.
 
-        Never more than it will be: a token on the wire counts as back after the whole period,
-        though its answer may be late.
+        Never later than it will be: a token on the wire counts as back after the whole period,
+        though its answer may be late. An instant, since what is added to a clock is rounded: a
+        timer that is set to it finds the token there.
         """
         self._collect(now)
         rounds, ahead = divmod(ahead, self.limit.requests)
         later = rounds * self.limit.per
         if ahead < self._in_hand:
-            return later
+            return now + later
         ahead -= self._in_hand
         if ahead < len(self._coming):
-            return later + self._coming[ahead] - now
-        return later + self.limit.per
+            return self._coming[ahead] + later
+        return now + self.limit.per + later
 
     def take(self, now: float) -> bool:
         """Take a token for a request that leaves now; say whether there was one."""

@@ -151,7 +151,7 @@ class LocalLimiter:
         if max_wait is None:
             return None
         loop = place.get_loop()
-        wait = self._wait(loop.time(), ahead=self._waiting)
+        wait = self._ready(loop.time(), ahead=self._waiting) - loop.time()
         if wait > max_wait:
             raise WaitTooLong(
                 f"the limit of {self} makes this request wait {wait:.1f} s, "
@@ -168,7 +168,7 @@ class LocalLimiter:
         place.set_exception(
             WaitTooLong(
                 f"the limit of {self} did not admit this request within {max_wait:g} s",
-                wait=max_wait + self._wait(place.get_loop().time()),
+                wait=max_wait,
                 max_wait=max_wait,
             )
         )
@@ -183,13 +183,13 @@ class LocalLimiter:
         elif not place.exception():
             place.result().unused()
 
-    def _wait(self, now: float, ahead: int = 0) -> float:
-        """Return the seconds, at least, until a request may be sent behind ``ahead`` others."""
-        tokens = max(tokens.wait(now, ahead) for tokens in self._tokens)
-        return max(tokens, self._gate.opens - now, 0.0)
+    def _ready(self, now: float, ahead: int = 0) -> float:
+        """Return the earliest instant at which a request may be sent behind ``ahead`` others."""
+        tokens = max(tokens.ready(now, ahead) for tokens in self._tokens)
+        return max(tokens, self._gate.opens)
 
     def _admit(self, now: float) -> Permit | None:
-        if self._wait(now) > 0:
+        if self._ready(now) > now:
             return None
         for tokens in self._tokens:
             tokens.take(now)
@@ -198,7 +198,6 @@ class LocalLimiter:
 
     def _grant(self) -> None:
         """Wake those who may go, in their order; then see to it that this runs again in time."""
-        self._timer = None
         loop = self._loop()
         while self._queue:
             if self._queue[0].done():
@@ -212,13 +211,18 @@ class LocalLimiter:
 
     def _arm(self) -> None:
         """Keep one timer while anybody waits, at the first instant that may admit somebody."""
+        ready = self._ready(self._loop().time()) if self._waiting else None
         if self._timer:
+            if self._timer.when() == ready:
+                return
             self._timer.cancel()
             self._timer = None
-        if self._waiting:
-            loop = self._loop()
-            now = loop.time()
-            self._timer = loop.call_at(now + self._wait(now), self._grant)
+        if ready is not None:
+            self._timer = self._loop().call_at(ready, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        self._grant()
 
     def _settle(self, sent_at: float, end: End, retry_after: float | None) -> None:
         """Let the tokens of a permit return, and learn from how it ended."""

@@ -33,9 +33,9 @@ def run(limit: TimeLimit, attempts: list[tuple[float, float, float]]) -> list[fl
                 tokens.release(answers.pop(0))
             if tokens.take(now):
                 break
-            wait = tokens.wait(now)
-            assert wait > 0
-            now = min([now + wait, *answers[:1]])
+            ready = tokens.ready(now)
+            assert ready > now
+            now = min([ready, *answers[:1]])
         arrivals.append(now + there)
         bisect.insort(answers, now + there + back)
     return sorted(arrivals)
@@ -73,7 +73,7 @@ def test_a_token_on_the_wire_is_nobody_elses() -> None:
     assert tokens.take(0.0)
     assert not tokens.take(50.0)
     tokens.release(50.0)
-    assert tokens.wait(50.0) == pytest.approx(10 + SLACK)
+    assert tokens.ready(50.0) == pytest.approx(60 + SLACK)
     assert not tokens.take(60.0)
     assert tokens.take(60.0 + 2 * SLACK)
 
@@ -83,7 +83,7 @@ def test_a_token_that_was_not_used_is_there_at_once() -> None:
     tokens = ReturningTokens(TimeLimit(1, per=10))
     assert tokens.take(0.0)
     tokens.give_back()
-    assert tokens.wait(0.0) == 0
+    assert tokens.ready(0.0) == 0
     assert tokens.take(0.0)
 
 
@@ -94,7 +94,7 @@ def test_tokens_that_return_out_of_order_are_taken_in_order() -> None:
     assert tokens.take(0.0)
     tokens.release(5.0)
     tokens.release(1.0)
-    assert tokens.wait(1.0) == pytest.approx(10 + SLACK)
+    assert tokens.ready(1.0) == pytest.approx(11 + SLACK)
     assert tokens.take(12.0)
     assert not tokens.take(12.0)
 
@@ -103,7 +103,7 @@ def test_tokens_that_return_out_of_order_are_taken_in_order() -> None:
 def test_the_wait_behind_others_is_never_told_too_long(limit: TimeLimit, ahead: int) -> None:
     """What is told of a wait is at most what it is: nobody is refused who could have gone."""
     tokens = ReturningTokens(limit)
-    told = tokens.wait(0.0, ahead)
+    told = tokens.ready(0.0, ahead)
     arrivals = run(limit, [(0.0, 0.0, 0.0)] * (ahead + 1))
     assert told <= arrivals[-1] + 1e-9
 

@@ -69,6 +69,22 @@ async def test_a_token_returns_a_period_after_its_answer() -> None:
     assert await use(limiter) - start == pytest.approx(17 + SLACK)
 
 
+async def test_a_wake_up_finds_its_token() -> None:
+    """Whatever the clock is rounded to, nobody is woken in vain, over and over."""
+    limiter = LocalLimiter(TimeLimit(7, per=0.3))
+    woken = 0
+    grant = limiter._grant
+
+    def counting() -> None:
+        nonlocal woken
+        woken += 1
+        grant()
+
+    limiter._grant = counting  # type: ignore[method-assign]
+    await asyncio.gather(*(use(limiter, took=0.1 * (n % 7) / 3) for n in range(300)))
+    assert woken < 3 * 300
+
+
 async def test_several_limits_must_agree() -> None:
     """Two a second and three in ten seconds."""
     limiter = LocalLimiter([TimeLimit(2, per=1), TimeLimit(3, per=10)])
