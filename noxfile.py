@@ -1,0 +1,127 @@
+"""The checks of this repository: `nox` runs them all, `nox -s lint` one of them."""
+
+import email.message
+import email.parser
+import zipfile
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "venv"
+nox.options.error_on_missing_interpreters = False
+nox.options.reuse_existing_virtualenvs = True
+
+PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
+
+LINTER = "ruff==0.17.6"
+TYPE_CHECKERS = ["mypy==2.4.1", "pyright[nodejs]==1.1.414"]  # Pinned: new rules come when asked.
+
+PURE_ROOMS = ["wire/*", "batches.py", "bucket.py", "matching.py", "plans.py", "sweep.py"]
+"""What decides and never waits: every branch of it is tested. They may be rooms to come."""
+
+NAME = "infobip_email_logs"
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check the style of everything."""
+    session.install(LINTER)
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Check the types of everything with mypy, and those of the package with pyright, too."""
+    session.install("--editable", ".[tests]", "nox", *TYPE_CHECKERS)
+    session.run("mypy")
+    session.run("pyright")
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Run the tests on every Python that is present."""
+    session.install("--editable", ".[tests]")
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session(python="3.11")
+def minimum(session: nox.Session) -> None:
+    """Run the tests with the oldest versions that pyproject.toml allows."""
+    session.install("--editable", ".[tests]", *oldest())
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Require that the tests go through every branch of the pure rooms."""
+    session.install("--editable", ".[tests]", "coverage[toml]")
+    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    session.run("coverage", "report", "--show-missing")
+    pure = ",".join(f"*/{NAME}/{room}" for room in PURE_ROOMS)
+    session.run("coverage", "report", f"--include={pure}", "--show-missing", "--fail-under=100")
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """Build what is published, look into it, and use it as somebody else would."""
+    session.install("build")
+    built = Path(session.create_tmp()).resolve() / "dist"
+    for old in built.glob("*"):
+        old.unlink()
+    session.run("python", "-m", "build", "--outdir", str(built), silent=True)
+    (path,) = built.glob("*.whl")
+    inspect(session, path)
+    use(session, path)
+
+
+def oldest() -> list[str]:
+    """Return the requirements of pyproject.toml, each at its lower bound."""
+    project = nox.project.load_toml("pyproject.toml")["project"]
+    groups = [project["dependencies"], *project["optional-dependencies"].values()]
+    return [line.replace(">=", "==") for group in groups for line in group if ">=" in line]
+
+
+def inspect(session: nox.Session, path: Path) -> None:
+    """Refuse a wheel that lacks something or has too much."""
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        (metadata,) = (name for name in names if name.endswith(".dist-info/METADATA"))
+        said = email.parser.BytesParser().parsebytes(archive.read(metadata))
+    if f"{NAME}/py.typed" not in names:
+        session.error("py.typed is not in the wheel")
+    strangers = {name.partition("/")[0] for name in names} - {NAME, metadata.partition("/")[0]}
+    if strangers:
+        session.error(f"the wheel has more than the package: {sorted(strangers)}")
+    compare(session, said)
+
+
+def compare(session: nox.Session, said: email.message.Message) -> None:
+    """Refuse metadata that differs from pyproject.toml."""
+    project = nox.project.load_toml("pyproject.toml")["project"]
+    wanted = {
+        "Name": project["name"],
+        "Summary": project["description"],
+        "Requires-Python": project["requires-python"],
+        "License-Expression": project["license"],
+        "License-File": "LICENSE",
+    }
+    wrong = {key: said[key] for key, value in wanted.items() if said[key] != value}
+    if wrong:
+        session.error(f"the metadata of the wheel are wrong: {wrong}")
+    if not said.get_payload():
+        session.error("the wheel does not carry the README")
+
+
+def use(session: nox.Session, path: Path) -> None:
+    """Install a wheel where nothing else is; import it; then ask the command its version."""
+    fresh = path.parent.parent / "fresh"
+    session.run("python", "-m", "venv", "--clear", str(fresh))
+    (scripts,) = (folder for folder in (fresh / "bin", fresh / "Scripts") if folder.is_dir())
+    python = str(scripts / "python")
+    with session.chdir(fresh):
+        session.run(python, "-m", "pip", "install", "--quiet", str(path), external=True)
+        session.run(python, "-W", "error", "-c", f"import {NAME}", external=True)
+        session.run(python, "-m", "pip", "install", "--quiet", f"{path}[cli]", external=True)
+        session.run(str(scripts / "infobip-email-logs"), "--version", external=True)
