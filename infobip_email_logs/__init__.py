@@ -33,6 +33,7 @@ from .pull import Pull
 from .query import LogsQuery
 from .report import PullReport
 from .retry import Retry, RetryPolicy
+from .settings import from_environment
 from .transport import Network, Timeouts
 from .version import __version__
 
@@ -76,4 +77,5 @@ __all__ = [
     "Unauthorized",
     "WaitTooLong",
     "__version__",
+    "from_environment",
 ]

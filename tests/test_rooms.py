@@ -36,8 +36,8 @@ ROOMS: dict[str, str] = {
     "settings": "auth errors",
     "sandbox": "",
     "cli": EVERYTHING,
-    "__init__": "auth bucket client errors limiter models pull query report retry transport"
-    " version",
+    "__init__": "auth bucket client errors limiter models pull query report retry settings"
+    " transport version",
     "__main__": "cli",
 }
 """Room → the rooms that it may import. A room is a module, or a folder with all of its files."""
