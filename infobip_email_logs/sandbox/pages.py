@@ -13,7 +13,7 @@ import attrs
 
 from .refusals import malformed
 from .settings import Settings
-from .store import Store, Wanted
+from .store import Moment, Store, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -73,26 +73,30 @@ class Pages:
     random: Random
 
     def page(self, question: Question, *, now: int) -> Page:
-        """Return the page that answers a question.
+        """Return the page that answers a question at ``now``, in milliseconds.
 
         Raises:
             Refused: The cursor is of another query, or past its life.
         """
         limit = min(question.limit, self.settings.page_cap or question.limit)
-        wanted = self.held(question.wanted, now)
+        wanted, at = self.held(question.wanted, now), self.moment(now)
         if question.use_cursor:
-            return self._cursor_page(question, wanted, limit, now)
-        return Page(self._ordered(self._chosen(wanted, limit, now)))
+            return self._cursor_page(question, wanted, limit, at)
+        return Page(self._ordered(self._chosen(wanted, limit, at)))
+
+    def moment(self, now: int) -> Moment:
+        """Return how the records are looked at, at ``now``."""
+        return Moment(now, now - round(self.settings.pending_for * 1000))
 
     def held(self, wanted: Wanted, now: int) -> Wanted:
         """Return what is wanted of the records that are kept and visible at ``now``."""
         oldest = now - round(self.settings.retention * 1000)
         return wanted.within(oldest, now - round(self.settings.visible_after * 1000))
 
-    def _chosen(self, wanted: Wanted, limit: int, now: int) -> list[int]:
+    def _chosen(self, wanted: Wanted, limit: int, at: Moment) -> list[int]:
         """Return the records of a full page."""
         choice = self.settings.full_page
-        found = self.store.find(wanted, now=now, newest_first=choice != "earliest")
+        found = self.store.find(wanted, at, newest_first=choice != "earliest")
         if choice in {"latest", "earliest"}:
             return list(islice(found, limit))
         refs = list(found)
@@ -127,9 +131,9 @@ class Pages:
         primary, tie = first[self.settings.order], then[self.settings.ties]
         return lambda ref: (primary(ref), tie(ref))
 
-    def _cursor_page(self, question: Question, wanted: Wanted, limit: int, now: int) -> Page:
+    def _cursor_page(self, question: Question, wanted: Wanted, limit: int, at: Moment) -> Page:
         cursor = self._position(question)
-        refs = list(islice(self._from(cursor, wanted, now), limit + 1))
+        refs = list(islice(self._from(cursor, wanted, at), limit + 1))
         more = len(refs) > limit
         if self.settings.cursor_short_pages and more:
             limit = max(1, limit // 2)
@@ -149,11 +153,11 @@ class Pages:
             raise malformed("cursor", "is not valid any more")
         return cursor
 
-    def _from(self, cursor: _Cursor | None, wanted: Wanted, now: int) -> Iterator[int]:
+    def _from(self, cursor: _Cursor | None, wanted: Wanted, at: Moment) -> Iterator[int]:
         if cursor is None:
-            return self.store.find(wanted, now=now)
+            return self.store.find(wanted, at)
         after = cursor.after
-        rest = self.store.find(wanted.within(wanted.low, after[0]), now=now)
+        rest = self.store.find(wanted.within(wanted.low, after[0]), at)
         return (ref for ref in rest if self.store.key(ref) < after)
 
     def _next(self, question: Question, cursor: _Cursor | None, refs: list[int]) -> str:

@@ -87,6 +87,9 @@ STATUSES: Mapping[str, Status] = MappingProxyType(
 )
 """Statuses to make records of, by name. The service has hundreds more."""
 
+PENDING = STATUSES["PENDING_ENROUTE"]
+"""The status of a record before it is settled."""
+
 _MAILBOX = Error(2, "USER_ERRORS", 5003, "EC_MAILBOX_UNAVAILABLE", "Mailbox unavailable", True)
 _TIMEOUT = Error(3, "OPERATOR_ERRORS", 5009, "EC_HOST_TIMEOUT", "The host did not answer")
 _ERRORS = {"UNDELIVERABLE": _MAILBOX, "EXPIRED": _TIMEOUT, "REJECTED": _MAILBOX}
@@ -98,6 +101,8 @@ def error_of(status: Status) -> Error:
 
 
 def _whole(instant: datetime) -> datetime:
+    if instant.tzinfo is UTC and not instant.microsecond % 1000:
+        return instant
     return from_milliseconds(milliseconds(instant))
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from .credentials import Credentials
     from .faults import Fault
-    from .store import Store, Wanted
+    from .store import Moment, Store, Wanted
 
 _VERSIONS = {"/email/1/logs": 1, "/email/4/logs": 4}
 _log = logging.getLogger(__name__)
@@ -106,9 +106,10 @@ class Service:
 
     def matching(self, wanted: Wanted, settings: Settings, now: datetime) -> list[Record]:
         """Return all records that match and can be seen at ``now``, the latest first."""
-        moment = milliseconds(now)
-        held = Pages(self.store, settings, self._random).held(wanted, moment)
-        return [self.store.record(ref) for ref in self.store.find(held, now=moment)]
+        pages, moment = Pages(self.store, settings, self._random), milliseconds(now)
+        at = pages.moment(moment)
+        found = self.store.find(pages.held(wanted, moment), at)
+        return [self.store.seen(ref, at) for ref in found]
 
     def answer(self, request: Request, settings: Settings, fault: Fault | None = None) -> Outcome:
         """Return what becomes of a request; it is counted by the limits here.
@@ -120,18 +121,21 @@ class Service:
         wait = self._count(request, settings) if scheme is not None else 0.0
         return _Visit(self, request, settings, scheme, wait).outcome(fault)
 
-    def written(self, wording: Wording, page: Page) -> list[str]:
+    def logs(self, question: Question, settings: Settings, now: datetime) -> tuple[Page, Moment]:
+        """Return the page that answers a question, and the moment that it shows."""
+        pages, moment = Pages(self.store, settings, self._random), milliseconds(now)
+        return pages.page(question, now=moment), pages.moment(moment)
+
+    def written(self, wording: Wording, page: Page, at: Moment) -> list[str]:
         """Return the records of a page, written."""
         known = self._writer.remembered(wording)
-        for ref in page.refs:
-            if ref not in known:
-                known[ref] = wording.write(self.store.record(ref))
-        return [known[ref] for ref in page.refs]
+        return [known.get(ref) or self._write(wording, ref, at, known) for ref in page.refs]
 
-    def page(self, question: Question, settings: Settings, now: datetime) -> Page:
-        """Return the page that answers a question."""
-        pages = Pages(self.store, settings, self._random)
-        return pages.page(question, now=milliseconds(now))
+    def _write(self, wording: Wording, ref: int, at: Moment, known: dict[int, str]) -> str:
+        text = wording.write(self.store.seen(ref, at))
+        if self.store.is_settled(ref, at):
+            known[ref] = text
+        return text
 
     def _count(self, request: Request, settings: Settings) -> float:
         """Return the seconds that the limits want a request to wait; 0 lets it in."""
@@ -191,9 +195,9 @@ class _Visit:
     def _logs(self) -> Answer:
         version = self.request.version or 4
         question = read(version, parameters(self.request.query), self.settings)
-        page = self.service.page(question, self.settings, self.request.now)
+        page, at = self.service.logs(question, self.settings, self.request.now)
         form = self._form() if version == 1 else "json"
-        written = self.service.written(Wording.of(version, form, self.settings), page)
+        written = self.service.written(Wording.of(version, form, self.settings), page, at)
         return page_answer(version, form, written, self._cursor(question, page))
 
     def _cursor(self, question: Question, page: Page) -> dict[str, Any] | None:

@@ -50,6 +50,8 @@ class Settings:
             passes before the request arrives and is counted.
         retention: Seconds that a record is kept for after its ``sentAt``.
         visible_after: Seconds from ``sentAt`` until a record appears in the logs.
+        pending_for: Seconds from ``sentAt`` in which a record is still pending, without ``doneAt``,
+            whatever becomes of it then.
         since_inclusive: Whether a record sent exactly at ``sentSince`` matches.
         until_inclusive: Whether a record sent exactly at ``sentUntil`` matches.
         sent_until_field: The field that ``sentUntil`` is compared with; a record without
@@ -95,6 +97,7 @@ class Settings:
     latency: tuple[float, float] = (0.0, 0.0)
     retention: float = 48 * 3600.0
     visible_after: float = 0.0
+    pending_for: float = 0.0
     since_inclusive: bool = False
     until_inclusive: bool = False
     sent_until_field: SentUntilField = attrs.field(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, overload
 
 import attrs
 
-from .records import Record, from_milliseconds, milliseconds
+from .records import NO_ERROR, PENDING, Record, milliseconds
 
 if TYPE_CHECKING:
     from .traffic import Seeded
@@ -49,6 +49,19 @@ class Wanted:
         return attrs.evolve(self, low=max(self.low, low), high=min(self.high, high))
 
 
+@attrs.frozen
+class Moment:
+    """When the records are looked at, in milliseconds.
+
+    Attributes:
+        now: The instant that ``visible_at`` is compared with.
+        unsettled: A record that was sent after this is still pending.
+    """
+
+    now: int
+    unsettled: int = _EVER
+
+
 class Store:
     """The records of a sandbox: seeded ones, and those added since."""
 
@@ -60,6 +73,7 @@ class Store:
         self._by_id: defaultdict[str | None, list[int]] = defaultdict(list)
         self._by_bulk: defaultdict[str | None, list[int]] = defaultdict(list)
         self._getters = seeded.getters
+        self._some_hidden = False
 
     def __len__(self) -> int:
         """Return the number of records."""
@@ -70,6 +84,7 @@ class Store:
         known = len(self._added)
         self._added.extend(records)
         fresh = range(known, len(self._added))
+        self._some_hidden |= any(self._added[number].visible_at for number in fresh)
         for number in fresh:
             self._by_id[self._added[number].message_id].append(~number)
             self._by_bulk[self._added[number].bulk_id].append(~number)
@@ -110,19 +125,29 @@ class Store:
         found = self.seeded.message_id(ref) if ref >= 0 else self._added[~ref].message_id
         return found or ""
 
-    def find(self, wanted: Wanted, *, now: int, newest_first: bool = True) -> Iterator[int]:
-        """Return the records that match and may be seen at ``now``, in the order of their key.
+    def find(self, wanted: Wanted, at: Moment, *, newest_first: bool = True) -> Iterator[int]:
+        """Return the records that match and may be seen, in the order of their key.
 
         Args:
             wanted: What to look for.
-            now: The instant, in milliseconds, that ``visible_at`` is compared with.
+            at: When.
             newest_first: The later ones first, else the earlier ones.
         """
-        checks = self._checks(wanted, now)
         refs = self._candidates(wanted, newest_first=newest_first)
-        if not checks:
-            return refs
-        return (ref for ref in refs if all(check(ref) for check in checks))
+        for check in self._checks(wanted, at):
+            refs = filter(check, refs)
+        return refs
+
+    def is_settled(self, ref: int, at: Moment) -> bool:
+        """Return whether a record has its final status."""
+        return self.sent(ref) <= at.unsettled
+
+    def seen(self, ref: int, at: Moment) -> Record:
+        """Return a record as it is at a moment: pending, when it is not settled yet."""
+        record = self.record(ref)
+        if self.is_settled(ref, at):
+            return record
+        return attrs.evolve(record, status=PENDING, error=NO_ERROR, done_at=None)
 
     def _candidates(self, wanted: Wanted, *, newest_first: bool) -> Iterator[int]:
         indexed = self._indexed(wanted.fields)
@@ -151,26 +176,33 @@ class Store:
     ) -> list[int]:
         return [ref for one in ids for ref in (*seeded(one), *added.get(one, ()))]
 
-    def _checks(self, wanted: Wanted, now: int) -> list[Check]:
-        checks = [self._field_check(name, values) for name, values in wanted.fields.items()]
+    def _checks(self, wanted: Wanted, at: Moment) -> Iterator[Check]:
+        for name, values in wanted.fields.items():
+            yield self._field_check(name, values, at)
         if wanted.done_high != _EVER:
-            checks.append(lambda ref: self._done(ref) <= wanted.done_high)
-        if any(record.visible_at for record in self._added):
-            checks.append(lambda ref: self._visible(ref, now))
-        return checks
+            yield lambda ref: self._done(ref, at) <= wanted.done_high
+        if self._some_hidden:
+            yield lambda ref: self._is_visible(ref, at)
 
-    def _field_check(self, name: str, values: frozenset[str]) -> Check:
-        return lambda ref: self.value(name, ref) in values
+    def _field_check(self, name: str, values: frozenset[str], at: Moment) -> Check:
+        if name != "general_status":
+            return lambda ref: self.value(name, ref) in values
+        return lambda ref: self._general_status(ref, at) in values
 
-    def _done(self, ref: int) -> int:
+    def _general_status(self, ref: int, at: Moment) -> str | None:
+        return self.value("general_status", ref) if self.is_settled(ref, at) else PENDING.group_name
+
+    def _done(self, ref: int, at: Moment) -> int:
+        if not self.is_settled(ref, at):
+            return self.sent(ref)
         if ref >= 0:
             return self.seeded.done(ref) or self.seeded.times[ref]
         record = self._added[~ref]
         return milliseconds(record.done_at or record.sent_at)
 
-    def _visible(self, ref: int, now: int) -> bool:
+    def _is_visible(self, ref: int, at: Moment) -> bool:
         moment = None if ref >= 0 else self._added[~ref].visible_at
-        return moment is None or moment <= from_milliseconds(now)
+        return moment is None or milliseconds(moment) <= at.now
 
     def _insert(self, ref: int) -> None:
         at = bisect_right(self._times, self.sent(ref))

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, cast
 from xml.sax.saxutils import escape
 
@@ -37,6 +38,8 @@ class Wording:
         absent: Fields that are left out.
         null: Fields that are null.
         extra: Further fields, as JSON.
+        more: The same, read.
+        shift: The offset, as a duration.
     """
 
     version: int
@@ -46,6 +49,8 @@ class Wording:
     absent: frozenset[str]
     null: frozenset[str]
     extra: str
+    more: Mapping[str, Any] = attrs.field(eq=False, repr=False)
+    shift: timedelta = attrs.field(eq=False, repr=False)
 
     @classmethod
     def of(cls, version: int, form: Form, settings: Settings) -> Wording:
@@ -58,6 +63,8 @@ class Wording:
             frozenset(settings.absent),
             frozenset(settings.null),
             json.dumps(dict(settings.extra)),
+            dict(settings.extra),
+            _shift(settings.offset),
         )
 
     def write(self, record: Record) -> str:
@@ -75,7 +82,7 @@ class Wording:
             for name, value in names.items()
             if value is not None
         }
-        document |= json.loads(self.extra) | dict(record.extra)
+        document |= {**self.more, **record.extra}
         for path in self.absent:
             _drop(document, path)
         for path in self.null:
@@ -83,7 +90,7 @@ class Wording:
         return document
 
     def _timestamp(self, instant: datetime) -> str:
-        local = instant.replace(tzinfo=None) + _shift(self.offset)
+        local = instant.replace(tzinfo=None) + self.shift
         timespec = "milliseconds" if self.fraction else "seconds"
         return local.isoformat(timespec=timespec) + self.offset
 
@@ -142,6 +149,7 @@ def _common(record: Record) -> dict[str, Any]:
     }
 
 
+@lru_cache(maxsize=1000)
 def _status(status: Status) -> dict[str, Any]:
     return _present(
         groupId=status.group_id,
@@ -153,6 +161,7 @@ def _status(status: Status) -> dict[str, Any]:
     )
 
 
+@lru_cache(maxsize=1000)
 def _error(error: Error) -> dict[str, Any]:
     return {
         "groupId": error.group_id,
@@ -170,13 +179,13 @@ def _present(**fields: object) -> dict[str, Any]:
 
 def _drop(document: dict[str, Any], path: str, *, null: bool = False) -> None:
     """Take a field out of a document, or make it null: ``doneAt``, ``status.action``."""
-    *outer, name = path.split(".")
-    for part in outer:
-        inner = document.get(part)
-        if not isinstance(inner, dict):
-            return
-        document = cast("dict[str, Any]", inner)
-    if null:
+    outer, _, name = path.rpartition(".")
+    if outer:
+        inner = document.get(outer)
+        if isinstance(inner, dict):
+            document[outer] = dict(cast("dict[str, Any]", inner))
+            _drop(document[outer], name, null=null)
+    elif null:
         document[name] = None
     else:
         document.pop(name, None)
