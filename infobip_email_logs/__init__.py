@@ -19,6 +19,7 @@ from .errors import (
     WaitTooLong,
 )
 from .limiter import Limiter, LocalLimiter, Permit
+from .lookups import KeepAnswers
 from .models import (
     EmailLog,
     Gap,
@@ -52,6 +53,7 @@ __all__ = [
     "IncompleteError",
     "InvalidInput",
     "InvalidState",
+    "KeepAnswers",
     "Limiter",
     "LocalLimiter",
     "LogError",

@@ -14,23 +14,24 @@ from .bucket import TimeLimit
 from .errors import InvalidInput, InvalidState
 from .feeding import Ids, feed_ids
 from .limiter import Limiter, LocalLimiter
+from .lookups import KeepAnswers, Lookups
 from .one_loop import OneLoop
 from .plans import ByIds, IdField, ListFacts, OneRequest, Plan
 from .pull import Feed, Pull
-from .query import LogsQuery
+from .query import LogsQuery, ids
 from .report import Tally
 from .retry import Retry, RetryPolicy
 from .transport import Network, Timeouts, Transport, service_url
 from .wire import v1_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Iterable
     from types import TracebackType
 
     import aiohttp
     from yarl import URL
 
-    from .models import LogsPage
+    from .models import EmailLog, LogsPage
 
 LIMIT_V1 = TimeLimit(60, per=60.0)
 """The published limit of version 1: 60 requests a minute for the whole account."""
@@ -39,6 +40,7 @@ LIMIT_V1 = TimeLimit(60, per=60.0)
 _SUCH_AS = {
     "retry": "RetryPolicy(attempts=3)",
     "timeouts": "Timeouts(total=30)",
+    "keep_answers": "KeepAnswers(final=3600)",
     "network": 'Network(proxy="http://…")',
 }
 
@@ -68,6 +70,8 @@ class EmailLogsClient:
             with a :class:`DecodeError`; ``"keep"`` hands it over raw beside the good ones.
         accept: The form of the answers that is asked for. ``"xml"`` is the older reference's
             second form; an answer is read as what it says it is, whatever was asked for.
+        keep_answers: For how long the answers of :meth:`get_log` are good; they are not kept
+            without.
         max_ids_length: The characters of a list of ids, at most.
         on_retry: Called before each further attempt.
 
@@ -89,6 +93,7 @@ class EmailLogsClient:
         session: aiohttp.ClientSession | None = None,
         on_bad_record: Literal["raise", "keep"] = "raise",
         accept: Literal["json", "xml"] = "json",
+        keep_answers: KeepAnswers | None = None,
         max_ids_length: int | None = None,
         on_retry: Callable[[Retry], None] | None = None,
     ) -> None:
@@ -113,6 +118,13 @@ class EmailLogsClient:
             on_retry=on_retry,
             accept=_one_of("accept", accept, "json", "xml"),
             keep_bad=_one_of("on_bad_record", on_bad_record, "raise", "keep") == "keep",
+        )
+        self._lookups = Lookups(
+            pull=self.logs_by_message_id,
+            spawn=self._spawn,
+            facts=self._lists,
+            keep=_an("keep_answers", keep_answers or KeepAnswers(), KeepAnswers),
+            concurrency=self._concurrency,
         )
         self._loop = OneLoop("client")
         self._tasks: set[asyncio.Task[None]] = set()
@@ -165,6 +177,32 @@ class EmailLogsClient:
         self._bind()
         return await self._asker.page(query or LogsQuery(), Tally(), max_wait=max_wait)
 
+    async def get_log(self, message_id: str) -> EmailLog | None:
+        """Return the log of one message; None where it has none.
+
+        For web services: calls within a few milliseconds share requests, and calls for equal ids
+        one answer; a caller that gives up touches nobody else. Of a message to several recipients
+        it is the log that was sent last: :meth:`logs_by_message_id` gives all of them.
+
+        Raises:
+            InvalidInput: It can't be an id.
+            IncompleteError: It is not certain whether there is a log.
+            EmailLogsError: Whatever else went wrong with the request for this id.
+        """
+        self._bind()
+        return await self._lookups.get(message_id)
+
+    async def get_logs(self, message_ids: Iterable[str]) -> dict[str, EmailLog | None]:
+        """Return the logs of several messages by their ids, each as :meth:`get_log` does.
+
+        Raises:
+            InvalidInput: One can't be an id.
+            EmailLogsError: As :meth:`get_log`, for the first of them that failed.
+        """
+        self._bind()
+        wanted = ids(message_ids, "message_id")
+        return dict(zip(wanted, await self._lookups.get_all(wanted), strict=True))
+
     def logs(self, query: LogsQuery | None = None) -> Pull:
         """Return all logs that match, as a stream.
 
@@ -214,12 +252,12 @@ class EmailLogsClient:
         """
         return self._pull_ids("bulk_id", bulk_ids, query or LogsQuery())
 
-    def _pull_ids(self, field: IdField, ids: Ids, query: LogsQuery) -> Pull:
+    def _pull_ids(self, field: IdField, wanted: Ids, query: LogsQuery) -> Pull:
         if getattr(query, field):
             raise InvalidInput(f"give the ids as the argument, not as {field} of the query")
         facts = self._lists if field == "message_id" else ListFacts(max_ids=1)
         plan = ByIds(field, _alone(v1_json.askable(query)), facts)
-        feed = partial(feed_ids, ids, plan, ahead=self._concurrency)
+        feed = partial(feed_ids, wanted, plan, ahead=self._concurrency)
         return self._pull(plan, query, feed)
 
     def _pull(self, plan: Plan, wanted: LogsQuery, feed: Feed | None = None) -> Pull:

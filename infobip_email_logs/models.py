@@ -37,6 +37,17 @@ class StatusGroup(enum.StrEnum):
     REJECTED = "REJECTED"
 
 
+FINAL_GROUPS = frozenset(
+    {
+        StatusGroup.UNDELIVERABLE,
+        StatusGroup.DELIVERED,
+        StatusGroup.EXPIRED,
+        StatusGroup.REJECTED,
+    }
+)
+"""The groups after which nothing more happens to an email."""
+
+
 @attrs.frozen
 class Price:
     """What the email cost.
@@ -81,6 +92,16 @@ class Status:
             return StatusGroup(self.group_name) if self.group_name is not None else None
         except ValueError:
             return self.group_name
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it can't change any more, as far as is known.
+
+        Accepted and pending mails are under way, and one that was handed to the next operator
+        (``DELIVERED_TO_OPERATOR``) too. A group that is not known is not taken for final.
+        """
+        final = self.group in FINAL_GROUPS
+        return final and self.name != "DELIVERED_TO_OPERATOR"
 
 
 @attrs.frozen

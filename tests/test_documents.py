@@ -112,7 +112,7 @@ async def test_the_program_of_a_web_service(sandbox: Sandbox) -> None:
         host, port = runner.addresses[0][:2]
         url = f"http://{host}:{port}/status/{sandbox.message_ids[0]}"
         async with aiohttp.ClientSession() as session, session.get(url) as answer:
-            (log,) = await answer.json()
+            log = await answer.json()
             assert log["message_id"] == sandbox.message_ids[0]
     finally:
         await runner.cleanup()

@@ -31,12 +31,13 @@ ROOMS: dict[str, str] = {
     "asking": "errors limiter matching models query report retry transport wire",
     "feeding": "plans",
     "pull": "errors matching models plans query report",
-    "client": "asking auth bucket errors feeding limiter models one_loop plans pull query report"
-    " retry transport wire",
+    "lookups": "batches errors models plans pull query",
+    "client": "asking auth bucket errors feeding limiter lookups models one_loop plans pull query"
+    " report retry transport wire",
     "settings": "auth errors",
     "sandbox": "",
     "cli": EVERYTHING,
-    "__init__": "auth bucket client errors limiter models pull query report retry settings"
+    "__init__": "auth bucket client errors limiter lookups models pull query report retry settings"
     " transport version",
     "__main__": "cli",
 }

@@ -1,0 +1,175 @@
+"""Single messages looked up together: what is asked within a few milliseconds shares requests."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from .batches import pack
+from .errors import EmailLogsError, IncompleteError, InvalidInput
+from .models import Gap
+from .query import check_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable
+
+    from .models import EmailLog
+    from .plans import ListFacts
+    from .pull import Pull
+
+LINGER = 0.005
+"""Seconds that a lookup waits for others to share its request with."""
+
+MOST_KEPT = 10_000
+"""The answers that are kept, at most; the oldest are forgotten first."""
+
+
+def _check_seconds(_keep: object, field: attrs.Attribute[Any], value: Any) -> None:
+    if not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise InvalidInput(f"{field.name} must be a number of seconds from 0 on, not {value!r}")
+
+
+@attrs.frozen(kw_only=True)
+class KeepAnswers:
+    """For how long the answer to a lookup is good.
+
+    Attributes:
+        final: Seconds for a log whose status is final.
+        pending: Seconds for one whose status can still change, and for "no log".
+    """
+
+    final: float = attrs.field(default=0.0, validator=_check_seconds)
+    pending: float = attrs.field(default=0.0, validator=_check_seconds)
+
+    def seconds(self, log: EmailLog | None) -> float:
+        """Return for how long an answer is good."""
+        return self.final if log and log.status and log.status.is_final else self.pending
+
+
+Answer = asyncio.Future["EmailLog | None"]
+
+
+class Lookups:
+    """Answers lookups: equal ids share one answer, different ones share requests.
+
+    Args:
+        pull: Asks for the logs of some ids.
+        spawn: Starts a task that its client knows of.
+        facts: What is known of lists of ids.
+        keep: For how long answers are good.
+        concurrency: The requests at a time, at most.
+    """
+
+    def __init__(
+        self,
+        *,
+        pull: Callable[[Iterable[str]], Pull],
+        spawn: Callable[[Coroutine[None, None, None]], asyncio.Task[None]],
+        facts: ListFacts,
+        keep: KeepAnswers,
+        concurrency: int,
+    ) -> None:
+        self._pull = pull
+        self._spawn = spawn
+        self._facts = facts
+        self._keep = keep
+        self._room = asyncio.Semaphore(concurrency)
+        self._gathering: list[str] = []
+        self._asked: dict[str, Answer] = {}
+        self._kept: dict[str, tuple[float, Answer]] = {}
+
+    async def get(self, message_id: str) -> EmailLog | None:
+        """Return the log of a message; None where it has none.
+
+        Raises:
+            InvalidInput: It can't be an id.
+            IncompleteError: It is not certain whether there is one.
+        """
+        return await asyncio.shield(self._answer(message_id))
+
+    async def get_all(self, message_ids: Iterable[str]) -> list[EmailLog | None]:
+        """Return the logs of several messages, in their order."""
+        answers = [self._answer(one) for one in message_ids]
+        return [await asyncio.shield(answer) for answer in answers]
+
+    def _answer(self, message_id: str) -> Answer:
+        """Return what will be, or is, the answer for an id."""
+        check_id(message_id, "message_id")
+        kept = self._kept.get(message_id)
+        if kept and kept[0] > asyncio.get_running_loop().time():
+            return kept[1]
+        return self._asked.get(message_id) or self._ask(message_id)
+
+    def _ask(self, message_id: str) -> Answer:
+        loop = asyncio.get_running_loop()
+        answer: Answer = loop.create_future()
+        answer.add_done_callback(_seen)
+        self._asked[message_id] = answer
+        if not self._gathering:
+            loop.call_later(LINGER, self._depart)
+        self._gathering.append(message_id)
+        return answer
+
+    def _depart(self) -> None:
+        """Ask for all that was gathered, batch by batch: each fails on its own."""
+        gathered, self._gathering = self._gathering, []
+        facts = self._facts
+        try:
+            for batch in pack(gathered, max_length=facts.max_length, max_ids=facts.max_ids):
+                self._spawn(self._fetch(batch))
+        except EmailLogsError as error:
+            self._fail(gathered, error)
+
+    async def _fetch(self, batch: tuple[str, ...]) -> None:
+        found: dict[str | None, EmailLog] = {}
+        try:
+            async with self._room, self._pull(batch) as pull:
+                async for log in pull:
+                    found[log.message_id] = _later(found.get(log.message_id), log)
+        except EmailLogsError as error:
+            self._fail([one for one in batch if one not in found], error)
+        except asyncio.CancelledError:
+            self._fail(batch, IncompleteError("the client was closed before the answer came"))
+            raise
+        else:
+            self._fail(pull.report.unconfirmed_ids, None)
+        for one in batch:
+            self._settle(one, found.get(one))
+
+    def _settle(self, message_id: str, log: EmailLog | None) -> None:
+        """Give an answer to those who wait for it, and keep it while it is good."""
+        answer = self._asked.pop(message_id, None)
+        if answer is None:
+            return
+        answer.set_result(log)
+        if seconds := self._keep.seconds(log):
+            self._kept.pop(message_id, None)
+            self._kept[message_id] = (answer.get_loop().time() + seconds, answer)
+            if len(self._kept) > MOST_KEPT:
+                del self._kept[next(iter(self._kept))]
+
+    def _fail(self, message_ids: Iterable[str], error: EmailLogsError | None) -> None:
+        for one in message_ids:
+            if answer := self._asked.pop(one, None):
+                answer.set_exception(error or _unconfirmed(one))
+
+
+def _later(known: EmailLog | None, log: EmailLog) -> EmailLog:
+    """Return the log that was sent later; one without a time is the earlier."""
+    if known is None or known.sent_at is None:
+        return log
+    return log if log.sent_at and log.sent_at > known.sent_at else known
+
+
+def _unconfirmed(message_id: str) -> IncompleteError:
+    gap = Gap(None, None, {"message_id": (message_id,)}, "unconfirmed")
+    return IncompleteError(f"it is not certain whether {message_id} has a log", gaps=(gap,))
+
+
+def _seen(answer: Answer) -> None:
+    """Take note of an error for which all callers have gone."""
+    if not answer.cancelled():
+        answer.exception()

@@ -1,0 +1,164 @@
+"""Single lookups share requests and answers, and nothing else."""
+
+import asyncio
+
+import pytest
+from service import service
+
+from infobip_email_logs import (
+    IncompleteError,
+    InvalidInput,
+    InvalidState,
+    KeepAnswers,
+    RetryPolicy,
+    ServerError,
+    Status,
+)
+from infobip_email_logs.sandbox import Fault, Settings, Traffic
+
+MANY = Traffic(bulks=0, loose=1000, hours=24)
+
+
+async def test_a_thousand_lookups_at_once_share_nineteen_requests() -> None:
+    """Each caller gets the log of its own message."""
+    async with service(traffic=MANY) as (sandbox, client):
+        ids = sandbox.message_ids
+        logs = await asyncio.gather(*map(client.get_log, ids))
+        assert [log and log.message_id for log in logs] == ids
+        assert len(sandbox.arrivals) <= 19
+
+
+async def test_a_message_without_a_log_is_none() -> None:
+    """One id alone needs no list, and several are made sure of."""
+    async with service() as (sandbox, client):
+        assert await client.get_log("absent") is None
+        known = sandbox.message_ids[:2]
+        logs = await client.get_logs([*known, "absent", "absent"])
+        assert {one: log and log.message_id for one, log in logs.items()} == {
+            known[0]: known[0],
+            known[1]: known[1],
+            "absent": None,
+        }
+
+
+async def test_equal_ids_share_one_answer() -> None:
+    """Also with a caller that comes while the request is under way."""
+    async with service(Settings(latency=(1, 1))) as (sandbox, client):
+        one = sandbox.message_ids[0]
+        first = [asyncio.create_task(client.get_log(one)) for _ in range(5)]
+        await asyncio.sleep(0.5)
+        late = await client.get_log(one)
+        assert {id(await task) for task in first} == {id(late)}
+        assert len(sandbox.arrivals) == 1
+
+
+async def test_answers_are_not_kept_unless_asked_for() -> None:
+    """A second lookup asks again."""
+    async with service() as (sandbox, client):
+        for _ in range(2):
+            await client.get_log(sandbox.message_ids[0])
+        assert len(sandbox.arrivals) == 2
+
+
+async def test_final_answers_are_kept_for_longer() -> None:
+    """Each is forgotten after its time."""
+    keep = KeepAnswers(final=100, pending=10)
+    async with service(keep_answers=keep) as (sandbox, client):
+        final = sandbox.matching(general_status="DELIVERED")[0].message_id
+        pending = sandbox.matching(general_status="PENDING")[0].message_id
+        assert final
+        assert pending
+        for pause in (0, 5, 6, 50, 50):
+            await asyncio.sleep(pause)
+            await client.get_logs([final, pending])
+        asked = [arrival.query for arrival in sandbox.arrivals]
+        assert sum(query.count(final) for query in asked) == 2
+        assert sum(query.count(pending) for query in asked) == 4
+
+
+async def test_one_callers_giving_up_touches_nobody_else() -> None:
+    """Not even when it was the first, or the only one."""
+    async with service(Settings(latency=(1, 1))) as (sandbox, client):
+        one, other = sandbox.message_ids[:2]
+        gone = [asyncio.create_task(client.get_log(one)) for _ in range(2)]
+        stays = asyncio.create_task(client.get_log(one))
+        lonely = asyncio.create_task(client.get_log(other))
+        await asyncio.sleep(0.5)
+        for task in (*gone, lonely):
+            task.cancel()
+        log = await stays
+        assert log
+        assert log.message_id == one
+        assert all(task.cancelled() for task in gone)
+
+
+async def test_an_error_reaches_those_it_concerns() -> None:
+    """Two requests, one of which fails: the callers of the other get their logs."""
+    async with service(traffic=MANY, concurrency=1, retry=RetryPolicy(attempts=1)) as (
+        sandbox,
+        client,
+    ):
+        sandbox.script(None, Fault(500))
+        ids = sandbox.message_ids[:110]
+        results = await asyncio.gather(*map(client.get_log, ids), return_exceptions=True)
+        failed = [result for result in results if isinstance(result, ServerError)]
+        assert len(failed) == 55
+        assert sum(result is not None for result in results) == 110
+        sandbox.script(None, Fault(500))
+        with pytest.raises(ServerError):
+            await client.get_logs(ids)
+
+
+async def test_what_is_not_certain_is_an_error() -> None:
+    """A service that does not keep the filter proves nothing about an absent id."""
+    async with service(Settings(ignored_filters={"messageId"})) as (_, client):
+        with pytest.raises(IncompleteError, match="absent"):
+            await client.get_log("absent")
+
+
+async def test_ids_that_cannot_be_sent_are_refused() -> None:
+    """At once, or when they are packed; the others are not held up."""
+    async with service() as (sandbox, client):
+        with pytest.raises(InvalidInput):
+            await client.get_log("a,b")
+        with pytest.raises(InvalidInput, match="longer"):
+            await client.get_log("x" * 3000)
+        assert await client.get_log(sandbox.message_ids[0])
+
+
+async def test_closing_the_client_is_told_to_those_who_wait() -> None:
+    """Those who are asked for, and those who were still gathered."""
+    async with service(Settings(fault=Fault(delay=100))) as (_, client):
+        asked = asyncio.create_task(client.get_log("a"))
+        await asyncio.sleep(1)
+        gathered = asyncio.create_task(client.get_log("b"))
+        await asyncio.sleep(0)
+        await client.close()
+        for task in (asked, gathered):
+            with pytest.raises((IncompleteError, InvalidState)):
+                await task
+        with pytest.raises(InvalidState):
+            await client.get_log("c")
+
+
+@pytest.mark.parametrize(
+    ("status", "final"),
+    [
+        (Status(group_name="DELIVERED", name="DELIVERED_TO_HANDSET"), True),
+        (Status(group_name="DELIVERED", name="DELIVERED_TO_OPERATOR"), False),
+        (Status(group_name="REJECTED"), True),
+        (Status(group_name="PENDING"), False),
+        (Status(group_name="ACCEPTED"), False),
+        (Status(group_name="NEW"), False),
+        (Status(), False),
+    ],
+)
+def test_a_status_is_final_or_not(status: Status, final: bool) -> None:  # noqa: FBT001 - a row
+    """What is not known to be final may change."""
+    assert status.is_final is final
+
+
+def test_seconds_to_keep_answers_are_checked() -> None:
+    """Less than nothing is no time."""
+    with pytest.raises(InvalidInput, match="final"):
+        KeepAnswers(final=-1)
