@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .faults import Fault
 
 _FASTEST = 1
-_PAUSE = 0.001
+_PAUSE = 0.01
 
 
 async def send(request: web.BaseRequest, answer: Answer, fault: Fault) -> web.StreamResponse:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .store import Moment, Store, Wanted
 
 _VERSIONS = {"/email/1/logs": 1, "/email/4/logs": 4}
+_KINDS = frozenset({"application/json", "application/xml"})
 _log = logging.getLogger(__name__)
 
 
@@ -265,18 +266,17 @@ def _unknown(request: Request) -> tuple[str, ...]:
 
 def _prefers_xml(accept: str) -> bool:
     """Return whether XML is accepted before JSON; equal weights: whichever is named first."""
-    weights = {"application/xml": 0.0, "application/json": 0.0}
-    for part in reversed(accept.split(",")):
-        kind, *options = (piece.strip() for piece in part.split(";"))
-        quality = next((option[2:] for option in options if option.startswith("q=")), "1")
-        weights.pop(kind, None)
-        weights[kind] = _weight(quality)
-    best = max(reversed(weights), key=lambda kind: weights[kind])
+    offers = [_offer(part) for part in accept.split(",")]
+    known = [(kind, weight) for kind, weight in offers if kind in _KINDS and weight > 0]
+    best, _ = max(known, key=lambda offer: offer[1], default=("", 0.0))
     return best == "application/xml"
 
 
-def _weight(quality: str) -> float:
+def _offer(part: str) -> tuple[str, float]:
+    """Return a media type of ``Accept``, and its weight."""
+    kind, *options = (piece.strip() for piece in part.split(";"))
+    weight = next((option[2:] for option in options if option.startswith("q=")), "1")
     try:
-        return float(quality)
+        return kind, float(weight)
     except ValueError:
-        return 0.0
+        return kind, 0.0

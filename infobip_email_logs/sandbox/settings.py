@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, get_args
 
 import attrs
@@ -29,6 +29,10 @@ def _one_of(choices: Any) -> Callable[[object, attrs.Attribute[Any], object], No
             raise ValueError(f"{field.name} is one of {allowed}, not {value!r}")
 
     return check
+
+
+def _names(names: Iterable[str]) -> frozenset[str]:
+    return frozenset(names)
 
 
 def _nothing() -> dict[str, Any]:
@@ -110,7 +114,7 @@ class Settings:
     v1_message_ids: V1Lists = attrs.field(default="accepted", validator=_one_of(V1Lists))
     v1_bulk_ids: V1Lists = attrs.field(default="literal", validator=_one_of(V1Lists))
     v4_lists: V4Lists = attrs.field(default="both", validator=_one_of(V4Lists))
-    ignored_filters: frozenset[str] = attrs.field(default=frozenset[str](), converter=frozenset)
+    ignored_filters: frozenset[str] = attrs.field(default=frozenset[str](), converter=_names)
     longest_list: int | None = 2048
     longest_url: int | None = 8000
     xml: bool = True
@@ -122,14 +126,14 @@ class Settings:
         default="+0000", validator=attrs.validators.matches_re(r"Z|[+-]\d\d:?\d\d")
     )
     fraction: bool = True
-    absent: frozenset[str] = attrs.field(default=frozenset[str](), converter=frozenset)
-    null: frozenset[str] = attrs.field(default=frozenset[str](), converter=frozenset)
+    absent: frozenset[str] = attrs.field(default=frozenset[str](), converter=_names)
+    null: frozenset[str] = attrs.field(default=frozenset[str](), converter=_names)
     extra: Mapping[str, Any] = attrs.field(factory=_nothing)
     gzip: bool = False
     headers: Mapping[str, str] = attrs.field(factory=_nothing)
     deprecation: str | None = None
     sunset: str | None = None
-    forbidden: frozenset[str] = attrs.field(default=frozenset[str](), converter=frozenset)
+    forbidden: frozenset[str] = attrs.field(default=frozenset[str](), converter=_names)
     fault: Fault | None = None
 
     def limits(self, version: int) -> Sequence[Limit]:
