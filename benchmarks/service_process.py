@@ -20,12 +20,12 @@ class Service:
     api_key: str
     bulk_ids: list[str]
     message_ids: list[str]
-    _pipe: Any
+    pipe: Any
 
     def counts(self) -> tuple[int, int]:
         """Return the requests that arrived, and how many of them met the limit."""
-        self._pipe.send("counts")
-        arrivals, throttled = self._pipe.recv()
+        self.pipe.send("counts")
+        arrivals, throttled = self.pipe.recv()
         return arrivals, throttled
 
 
@@ -37,7 +37,8 @@ def service(**options: Any) -> Iterator[Service]:
     process = spawn.Process(target=_main, args=(theirs, options), daemon=True)
     process.start()
     try:
-        yield Service(*ours.recv(), ours)
+        url, api_key, bulk_ids, message_ids = ours.recv()
+        yield Service(url, api_key, bulk_ids, message_ids, ours)
     finally:
         ours.send("stop")
         process.join(10)

@@ -58,11 +58,16 @@ def _check_encodable(value: str, name: str) -> None:
         raise InvalidInput(f"{name} is no text that can be sent: {clip(repr(value))}") from None
 
 
-def _ids_of(name: str) -> Any:
-    def convert(value: str | Iterable[str] | None) -> tuple[str, ...]:
-        return ids(value, name)
+def _message_ids(value: str | Iterable[str] | None) -> tuple[str, ...]:
+    return ids(value, "message_id")
 
-    return attrs.field(default=(), converter=convert)
+
+def _bulk_ids(value: str | Iterable[str] | None) -> tuple[str, ...]:
+    return ids(value, "bulk_id")
+
+
+def _campaigns(value: str | Iterable[str] | None) -> tuple[str, ...]:
+    return ids(value, "campaign_reference_id")
 
 
 def _check_text(_query: object, field: attrs.Attribute[Any], value: object) -> None:
@@ -120,15 +125,15 @@ class LogsQuery:
         InvalidInput: A value can't be sent: the message names the field.
     """
 
-    message_id: tuple[str, ...] = _ids_of("message_id")
-    bulk_id: tuple[str, ...] = _ids_of("bulk_id")
+    message_id: tuple[str, ...] = attrs.field(default=(), converter=_message_ids)
+    bulk_id: tuple[str, ...] = attrs.field(default=(), converter=_bulk_ids)
     sender: str | None = attrs.field(default=None, validator=_check_text)
     destination: str | None = attrs.field(default=None, validator=_check_text)
     general_status: str | None = attrs.field(default=None, validator=_check_text)
     sent_since: datetime | None = attrs.field(default=None, validator=_check_time)
     sent_until: datetime | None = attrs.field(default=None, validator=_check_time)
     limit: int | None = attrs.field(default=None, validator=_check_limit)
-    campaign_reference_id: tuple[str, ...] = _ids_of("campaign_reference_id")
+    campaign_reference_id: tuple[str, ...] = attrs.field(default=(), converter=_campaigns)
     application_id: str | None = attrs.field(default=None, validator=_check_text)
     entity_id: str | None = attrs.field(default=None, validator=_check_text)
 

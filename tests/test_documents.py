@@ -44,8 +44,9 @@ def size(sandbox: Sandbox, bulk_id: str) -> int:
 
 def program(word: str) -> str:
     """Return the README's program with a word in it."""
-    (found,) = [code for code in PROGRAMS if word in code]
-    return found
+    found: list[str] = [code for code in PROGRAMS if word in code]
+    assert len(found) == 1
+    return found[0]
 
 
 def run(code: str, folder: Path) -> list[str]:

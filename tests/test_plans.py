@@ -214,4 +214,5 @@ def test_a_window_is_asked_for_once() -> None:
     assert plan.gaps[0].why == "full page"
     plan = OneRequest(LogsQuery())
     assert len(run(plan, lambda _: ["a"] * 999)) == 1
-    assert plan.gaps == plan.missing == plan.unconfirmed == ()
+    assert not plan.gaps
+    assert plan.missing == plan.unconfirmed == ()

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
@@ -24,6 +25,7 @@ from infobip_email_logs import (
 )
 from infobip_email_logs.pull import PAGES_AHEAD
 from infobip_email_logs.sandbox import Fault, Sandbox, Settings, Traffic
+from infobip_email_logs.sandbox.settings import V1Lists
 
 MANY = Traffic(bulks=60, bulk_size=(20, 40), loose=0, hours=24)
 
@@ -33,7 +35,7 @@ async def settle() -> None:
     await asyncio.sleep(100)
 
 
-def truth(sandbox: Sandbox, **filters: str) -> list[str]:
+def truth(sandbox: Sandbox, **filters: Any) -> list[str]:
     """Return the message ids that a perfect service would return."""
     return sorted(record.message_id or "" for record in sandbox.matching(**filters))
 
@@ -52,7 +54,8 @@ async def test_many_message_ids_are_pulled_in_the_fewest_requests() -> None:
         assert (report.records, report.requests) == (len(logs), len(sandbox.arrivals))
         assert report.requests <= -(-len(sandbox.message_ids) // 55) + 1
         assert all("limit=1000" in arrival.query for arrival in sandbox.arrivals)
-        assert report.unconfirmed_ids == report.gaps == ()
+        assert not report.unconfirmed_ids
+        assert not report.gaps
 
 
 async def test_many_bulks_are_pulled_with_a_request_each() -> None:
@@ -122,8 +125,8 @@ async def test_a_limit_bounds_the_total() -> None:
         assert len(sandbox.arrivals) == before < 60
 
 
-@pytest.mark.parametrize("lists", ["accepted", "literal", "first", "ignored"])
-async def test_whatever_a_service_does_with_lists_is_noticed(lists: str) -> None:
+@pytest.mark.parametrize("lists", get_args(V1Lists))
+async def test_whatever_a_service_does_with_lists_is_noticed(lists: V1Lists) -> None:
     """Every log comes and every absent id is named, or at least told to be unconfirmed."""
     async with service(Settings(v1_message_ids=lists)) as (sandbox, client):
         absent = [f"absent-{number}" for number in range(20)]
@@ -377,13 +380,13 @@ async def test_pulls_share_the_limit() -> None:
 
 @given(
     chosen=st.sets(st.integers(0, 150), max_size=120),
-    lists=st.sampled_from(["accepted", "literal", "first", "ignored"]),
+    lists=st.sampled_from(get_args(V1Lists)),
     concurrency=st.integers(1, 9),
     longest_url=st.integers(150, 3000),
 )
 @settings(max_examples=40, deadline=None)
 def test_a_pull_delivers_exactly_the_truth(
-    chosen: set[int], lists: str, concurrency: int, longest_url: int
+    chosen: set[int], lists: V1Lists, concurrency: int, longest_url: int
 ) -> None:
     """Whatever ids, whatever the service does with them."""
 

@@ -35,18 +35,18 @@ class ListeningService(MendedService):
         self.headers: list[dict[str, str]] = []
 
     async def _request_mock(
-        self, session: Any, method: str, url: URL, **options: Any
+        self, orig_self: Any, method: str, url: URL | str, *args: Any, **kwargs: Any
     ) -> ClientResponse:
-        self.lines.append(f"{method} {url.raw_path_qs}")
-        self.headers.append(options["headers"])
-        response: ClientResponse = await super()._request_mock(session, method, url, **options)
-        return response
+        self.lines.append(f"{method} {URL(url).raw_path_qs}")
+        self.headers.append(kwargs["headers"])
+        return await super()._request_mock(orig_self, method, url, *args, **kwargs)
 
 
 @pytest.fixture
 def listening() -> Iterator[ListeningService]:
     """Return a service that takes requests down."""
-    with ListeningService() as answers:
+    answers = ListeningService()
+    with answers:
         yield answers
 
 

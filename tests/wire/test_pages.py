@@ -210,5 +210,5 @@ def test_whatever_a_record_holds_it_is_a_log_or_a_reject(record: dict[str, Any])
     """Decoding lets no other error out, and what comes out can be written again."""
     page = page_of(record, keep=True)
     assert len(page.logs) + len(page.rejects) == 1
-    for item in (*page.logs, *page.rejects):
-        json.dumps(item.to_dict())
+    json.dumps([log.to_dict() for log in page.logs])
+    json.dumps([reject.to_dict() for reject in page.rejects])
