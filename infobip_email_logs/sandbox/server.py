@@ -91,7 +91,14 @@ class Sandbox:
         self._url = ""
 
     async def __aenter__(self) -> Self:
-        """Make the records and start to listen."""
+        """Make the records and start to listen.
+
+        Raises:
+            OSError: The address cannot be listened on.
+            ValueError: ``now`` has no time zone.
+        """
+        if self._wall is not None and self._wall.tzinfo is None:
+            raise ValueError("now must be aware")
         self._start = asyncio.get_running_loop().time()
         self._wall = (self._wall or datetime.now(UTC)).astimezone(UTC)
         seeded = Seeded(self._traffic, seed=self._seed, start=milliseconds(self._wall))

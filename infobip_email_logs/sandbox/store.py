@@ -90,7 +90,7 @@ class Store:
             self._by_bulk[self._added[number].bulk_id].append(~number)
         if len(fresh) == 1:
             self._insert(~known)
-        else:
+        elif fresh:
             self._merge(~number for number in fresh)
 
     def record(self, ref: int) -> Record:

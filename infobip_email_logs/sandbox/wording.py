@@ -21,7 +21,7 @@ Form = Literal["json", "xml"]
 _PRICE = "\x00price"
 _PRICE_IN_JSON = json.dumps(_PRICE)
 _XML_DECIMALS = 10
-_CACHED = 100_000
+_CACHED = 50_000
 _NOT_IN_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 XML_HEAD = "<?xml version='1.0' encoding='UTF-8'?>"
 

@@ -35,6 +35,13 @@ def test_no_clock_before_the_start() -> None:
         sandbox.now()
 
 
+async def test_the_clock_needs_a_time_zone() -> None:
+    """A wall clock without a time zone is refused."""
+    with pytest.raises(ValueError, match="aware"):
+        async with Sandbox(now=NOW.replace(tzinfo=None)):
+            pass
+
+
 async def test_arrivals_tell_what_came() -> None:
     """Each request leaves a trace, in the order of arrival."""
     async with asking(records=[sent("a", 1)]) as (sandbox, ask):
