@@ -1,0 +1,54 @@
+"""The program: its commands, and what becomes of wrong arguments."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from .. import __version__
+from . import exits
+from .command import usage
+from .get import get
+from .pull import pull
+from .telling import NAME, say_error
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=exits.EPILOG)
+@click.version_option(__version__, prog_name=NAME)
+def program() -> None:
+    r"""Pull the email logs of an Infobip account, through its rate limit.
+
+    Set INFOBIP_BASE_URL and INFOBIP_API_KEY first. One process per account: two at a time
+    would exceed the limit. Nothing at hand? `demo` needs no account.
+
+    \b
+    Examples:
+      infobip-email-logs pull --since 2h -o logs.jsonl
+      infobip-email-logs pull --bulk-ids-file bulks.txt -o logs.jsonl --report report.json
+      infobip-email-logs get --message-id abc | jq .status.name
+      infobip-email-logs demo
+    """
+
+
+for _command in (get, pull):
+    program.add_command(_command)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the program and return its exit code."""
+    try:
+        code: object = program.main(list(arguments), prog_name=NAME, standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        sys.stderr.write(f"{error.format_message()}\n")
+        return exits.BAD_INPUT
+    except click.ClickException as error:
+        say_error(usage(error))
+        return exits.BAD_INPUT
+    except (click.Abort, KeyboardInterrupt):
+        return exits.INTERRUPTED
+    return code if isinstance(code, int) else exits.COMPLETE

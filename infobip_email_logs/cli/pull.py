@@ -1,0 +1,145 @@
+"""``pull``: every log of many ids, or of a window, as it arrives."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import click
+
+from ..errors import IncompleteError
+from . import exits, options
+from .command import Command, told
+from .progress import on_terminal, shown
+from .telling import say, say_absent, summary, warnings_told
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from ..client import EmailLogsClient
+    from ..pull import Pull
+    from ..query import LogsQuery
+    from ..report import PullReport
+    from .outputs import Outputs
+
+LAST_WORDS = 0.5
+"""Seconds in which a reader has to take what an interrupted pull still has."""
+
+
+@click.command(cls=Command, epilog=exits.EPILOG)
+@options.filter_options
+@options.id_file_options
+@click.option("--limit", metavar="N", type=int, help="At most so many logs in total, 1 to 1000.")
+@options.output_options
+@click.option("--report", metavar="FILE", help="Where a report on the pull goes, as JSON.")
+@click.option(
+    "--concurrency",
+    metavar="N",
+    type=int,
+    default=8,
+    show_default=True,
+    help="The requests at a time, at most.",
+)
+@options.connection_options
+def pull(**given: Any) -> int:
+    r"""Pull all logs that match, in as many requests as it takes.
+
+    Bulk ids and message ids together mean logs that have both. Without ids and filters it is all
+    logs. Progress goes to stderr, where that is a terminal; ids without a log are named there,
+    all of them are in the report.
+
+    \b
+    Examples:
+      infobip-email-logs pull --message-ids-file ids.txt -o logs.jsonl --report report.json
+      cut -d, -f1 sent.csv | infobip-email-logs pull --bulk-ids-file - > logs.jsonl
+      infobip-email-logs pull --since 2h --until 1h --to jane@example.com
+    """
+    from .outputs import Outputs  # noqa: PLC0415 - --help needs none of this
+    from .running import run  # noqa: PLC0415
+
+    query = options.query(given)
+    with warnings_told(given["verbose"]):
+        client = options.client(given)
+        ids = options.ids(given)
+        with Outputs(given) as outputs:
+            return run(_pull(client, ids, query, outputs, verbose=given["verbose"] > 0))
+
+
+async def _pull(
+    client: EmailLogsClient,
+    ids: options.Ids,
+    query: LogsQuery,
+    outputs: Outputs,
+    *,
+    verbose: bool,
+) -> int:
+    async with client, _begin(client, ids, query) as stream:
+        error = await _caught(_stream(stream, ids, outputs))
+        await stream.aclose()
+        error = await _caught(_last_words(stream, outputs, error)) or error
+    report = stream.report
+    if verbose or isinstance(error, asyncio.CancelledError) or on_terminal():
+        say(summary(report))
+    if error is None or isinstance(error, IncompleteError):
+        _tell_doubts(report)
+    if error:
+        raise error
+    return exits.COMPLETE
+
+
+def _begin(client: EmailLogsClient, ids: options.Ids, query: LogsQuery) -> Pull:
+    """Return the pull for ids of either kind, of both, or for all that matches the query."""
+    if ids.messages is not None:
+        both = attrs.evolve(query, bulk_id=ids.bulks or ())
+        return client.logs_by_message_id(ids.messages, query=both)
+    if ids.bulks is not None:
+        return client.logs_by_bulk_id(ids.bulks, query=query)
+    return client.logs(query)
+
+
+async def _stream(stream: Pull, ids: options.Ids, outputs: Outputs) -> None:
+    """Write logs as they arrive."""
+    with shown(stream, ids) as count:
+        async for log in stream:
+            await outputs.write_log(log)
+            await outputs.write_rejects(stream.rejects)
+            count(log)
+
+
+async def _caught(work: Awaitable[None]) -> BaseException | None:
+    """Return what ended ``work`` early: it is raised when all is written."""
+    try:
+        await work
+    except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - it is raised later
+        return error
+    return None
+
+
+async def _last_words(stream: Pull, outputs: Outputs, error: BaseException | None) -> None:
+    """Write what was received but not written yet, and the report; soon, where interrupted.
+
+    Raises:
+        IncompleteError: All was written, but records are among them that can't be decoded.
+    """
+    outputs.complete = error is None or isinstance(error, IncompleteError)
+    patience = LAST_WORDS if isinstance(error, asyncio.CancelledError) else None
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(patience):
+            if not isinstance(error, OSError):
+                await outputs.write_logs(stream.drain())
+            await outputs.write_rejects(stream.rejects)
+    report = stream.report
+    if error is None and report.rejected:
+        error = IncompleteError(f"{report.rejected} records can't be decoded; see the rejects")
+    await outputs.write_report(report.to_dict() | ({"error": told(error)} if error else {}))
+    if isinstance(error, IncompleteError):
+        raise error
+
+
+def _tell_doubts(report: PullReport) -> None:
+    """Tell what a pull that came to its end did not find."""
+    say_absent(report)
+    for name, number in report.contradictions.items():
+        say(f"warning: the service sent {number} records that break the filter {name}; left out")
