@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -10,37 +11,43 @@ import click
 from .. import __version__
 from . import exits
 from .command import usage
+from .demo import demo
 from .get import get
 from .pull import pull
+from .sandbox import sandbox
 from .telling import NAME, say_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=exits.EPILOG)
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=exits.epilog(
+        "infobip-email-logs demo",
+        "infobip-email-logs pull --since 2h -o logs.jsonl",
+        "infobip-email-logs pull --bulk-ids-file bulks.txt -o logs.jsonl --report report.json",
+    ),
+)
 @click.version_option(__version__, prog_name=NAME)
 def program() -> None:
-    r"""Pull the email logs of an Infobip account, through its rate limit.
+    """Pull the email logs of an Infobip account, through its rate limit.
 
     Set INFOBIP_BASE_URL and INFOBIP_API_KEY first. One process per account: two at a time
-    would exceed the limit. Nothing at hand? `demo` needs no account.
-
-    \b
-    Examples:
-      infobip-email-logs pull --since 2h -o logs.jsonl
-      infobip-email-logs pull --bulk-ids-file bulks.txt -o logs.jsonl --report report.json
-      infobip-email-logs get --message-id abc | jq .status.name
-      infobip-email-logs demo
+    would exceed the limit. Nothing at hand? The demo needs no account.
     """
 
 
-for _command in (get, pull):
+for _command in (get, pull, demo, sandbox):
     program.add_command(_command)
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run the program and return its exit code."""
+    return _flushed(_run(arguments))
+
+
+def _run(arguments: Sequence[str]) -> int:
     try:
         code: object = program.main(list(arguments), prog_name=NAME, standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -52,3 +59,14 @@ def run(arguments: Sequence[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         return exits.INTERRUPTED
     return code if isinstance(code, int) else exits.COMPLETE
+
+
+def _flushed(code: int) -> int:
+    """Write what stdout still holds; where it can't be, don't let Python complain at its end."""
+    try:
+        if sys.stdout is not None:  # pyright: ignore[reportUnnecessaryComparison] - with >&-
+            sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return code or exits.code(error)
+    return code

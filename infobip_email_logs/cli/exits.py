@@ -12,11 +12,17 @@ REFUSED = 4
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 
-EPILOG = (
+_CODES = (
     "Exit codes: 0 complete, 1 failed, 2 bad input, 3 incomplete (gaps or rejected records), "
     "4 refused (the credentials), 130 interrupted, 141 nobody reads the output any more, "
     "143 terminated."
 )
+
+
+def epilog(*examples: str) -> str:
+    """Return what the help of a command ends with: examples, and the exit codes."""
+    shown = "\n".join(f"  {example}" for example in examples)
+    return f"\b\nExamples:\n{shown}\n\n{_CODES}"
 
 
 def code(error: Exception) -> int:

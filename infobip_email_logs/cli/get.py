@@ -17,18 +17,19 @@ if TYPE_CHECKING:
     from .outputs import Outputs
 
 
-@click.command(cls=Command, epilog=exits.EPILOG)
+@click.command(
+    cls=Command,
+    epilog=exits.epilog(
+        "infobip-email-logs get --since 2h --status REJECTED --limit 100",
+        "infobip-email-logs get --message-id abc | jq .status.name",
+    ),
+)
 @options.filter_options
 @click.option("--limit", metavar="N", type=int, help="1 to 1000; the service's default is 50.")
 @options.output_options
 @options.connection_options
 def get(**given: Any) -> int:
-    r"""Make one request and print its answer: the latest logs that match.
-
-    \b
-    Example:
-      infobip-email-logs get --since 2h --status REJECTED --limit 100
-    """
+    """Make one request and print its answer: the latest logs that match."""
     from .outputs import Outputs  # noqa: PLC0415 - --help needs none of this
     from .running import run  # noqa: PLC0415
 

@@ -28,7 +28,14 @@ LAST_WORDS = 0.5
 """Seconds in which a reader has to take what an interrupted pull still has."""
 
 
-@click.command(cls=Command, epilog=exits.EPILOG)
+@click.command(
+    cls=Command,
+    epilog=exits.epilog(
+        "infobip-email-logs pull --message-ids-file ids.txt -o logs.jsonl --report report.json",
+        "cut -d, -f1 sent.csv | infobip-email-logs pull --bulk-ids-file - > logs.jsonl",
+        "infobip-email-logs pull --since 2h --until 1h --to jane@example.com",
+    ),
+)
 @options.filter_options
 @options.id_file_options
 @click.option("--limit", metavar="N", type=int, help="At most so many logs in total, 1 to 1000.")
@@ -44,17 +51,11 @@ LAST_WORDS = 0.5
 )
 @options.connection_options
 def pull(**given: Any) -> int:
-    r"""Pull all logs that match, in as many requests as it takes.
+    """Pull all logs that match, in as many requests as it takes.
 
     Bulk ids and message ids together mean logs that have both. Without ids and filters it is all
     logs. Progress goes to stderr, where that is a terminal; ids without a log are named there,
     all of them are in the report.
-
-    \b
-    Examples:
-      infobip-email-logs pull --message-ids-file ids.txt -o logs.jsonl --report report.json
-      cut -d, -f1 sent.csv | infobip-email-logs pull --bulk-ids-file - > logs.jsonl
-      infobip-email-logs pull --since 2h --until 1h --to jane@example.com
     """
     from .outputs import Outputs  # noqa: PLC0415 - --help needs none of this
     from .running import run  # noqa: PLC0415

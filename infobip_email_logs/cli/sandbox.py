@@ -1,0 +1,118 @@
+"""``sandbox``: the local stand-in for the service, until Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import click
+
+from ..bucket import TimeLimit
+from ..errors import InvalidInput
+from . import exits
+from .command import Command
+
+
+@click.command(
+    cls=Command,
+    epilog=exits.epilog(
+        "infobip-email-logs sandbox --port 8080 --rate 60/3s",
+        "infobip-email-logs sandbox --bulks 500 --messages 100000",
+    ),
+)
+@click.option(
+    "--port",
+    metavar="N",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    show_default=True,
+    help="Where to listen; 0 takes a free port.",
+)
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="The address to listen on. Whoever reaches it reads the made-up records.",
+)
+@click.option(
+    "--rate",
+    metavar="N/TIME",
+    default="60/60s",
+    show_default=True,
+    help="The requests that it lets in.",
+)
+@click.option(
+    "--bulks",
+    metavar="N",
+    type=click.IntRange(0, 1_000_000),
+    default=40,
+    show_default=True,
+    help="How many bulks it has sent, of 10 to 200 messages.",
+)
+@click.option(
+    "--messages",
+    metavar="N",
+    type=click.IntRange(0, 10_000_000),
+    default=2000,
+    show_default=True,
+    help="How many messages it has sent beside them.",
+)
+@click.option(
+    "--seed",
+    metavar="N",
+    type=int,
+    default=0,
+    show_default=True,
+    help="Equal seeds make equal ids.",
+)
+def sandbox(**given: Any) -> int:
+    """Play the service on a local port, with made-up logs, until Ctrl-C."""
+    from .running import run  # noqa: PLC0415 - --help needs none of this
+
+    code = run(_serve(given, TimeLimit.parse(given["rate"])))
+    return exits.COMPLETE if code == exits.INTERRUPTED else code
+
+
+async def _serve(given: dict[str, Any], limit: TimeLimit) -> int:
+    """Listen, say how to ask, and wait for the end."""
+    from ..sandbox import Sandbox, Settings, TimeWindow, Traffic  # noqa: PLC0415
+
+    service = Sandbox(
+        traffic=Traffic(bulks=given["bulks"], loose=given["messages"]),
+        settings=Settings(v1_limits=(TimeWindow(limit.requests, limit.per),)),
+        seed=given["seed"],
+        host=given["host"],
+        port=given["port"],
+    )
+    try:
+        await service.__aenter__()
+    except OSError as error:
+        place = f"{given['host']}:{given['port']}"
+        raise InvalidInput(f"{place} can't be listened on: {error.strerror or error}") from error
+    try:
+        click.echo(_how_to_ask(service.url, service.credentials, service.bulk_ids, limit))
+        await asyncio.Event().wait()
+    finally:
+        await service.__aexit__(None, None, None)
+    return exits.COMPLETE  # pragma: no cover - nothing but a signal ends the wait
+
+
+def _how_to_ask(url: str, credentials: Any, bulk_ids: list[str], limit: TimeLimit) -> str:
+    """Return what somebody needs to know to use the sandbox."""
+    which = f"--bulk-id {bulk_ids[0]}" if bulk_ids else "--since 2h"
+    return f"""\
+The sandbox answers at {url} until Ctrl-C ({limit} is its limit).
+Any of these made-up credentials will do:
+
+  export INFOBIP_BASE_URL={url}
+  export INFOBIP_API_KEY={credentials.api_key}
+
+  INFOBIP_USERNAME={credentials.username} INFOBIP_PASSWORD={credentials.password}
+  INFOBIP_IBSSO_TOKEN={credentials.ibsso_token}
+  INFOBIP_BEARER_TOKEN={credentials.bearer_token}
+
+Then, for example:
+
+  infobip-email-logs pull {which} --rate {limit}
+  curl -H 'Authorization: App {credentials.api_key}' '{url}/email/1/logs?limit=1'
+"""
