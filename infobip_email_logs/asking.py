@@ -62,6 +62,7 @@ class Asker:
         self._accept: v1_json.Accept = accept
         self._keep_bad = keep_bad
         self._said: set[str] = set()
+        self._known = False
 
     async def page(
         self, query: LogsQuery, tally: Tally, *, max_wait: float | None = None
@@ -96,6 +97,7 @@ class Asker:
             clock=asyncio.get_running_loop().time,
             sleep=asyncio.sleep,
             pause=lambda: self._limiter.pause,
+            known=lambda: self._known,
             notify=notify,
         )
         try:
@@ -124,6 +126,7 @@ class Asker:
             permit.abandoned()
             raise
         tally.requests += 1
+        self._known = True
         if reply.status == HTTPStatus.OK:
             permit.answered()
             return reply

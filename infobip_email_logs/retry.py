@@ -67,12 +67,19 @@ def _root(error: BaseException) -> BaseException:
     return error
 
 
+FIRST_CONTACT = 3
+"""The attempts, at most, to reach a service that never answered: its address may be wrong."""
+
+
 class _Patience:
     """The bounds of one request: how often, and how long after its first failure."""
 
-    def __init__(self, policy: RetryPolicy, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, policy: RetryPolicy, clock: Callable[[], float], known: Callable[[], bool]
+    ) -> None:
         self._policy = policy
         self._clock = clock
+        self._known = known
         self._first_failure: float | None = None
 
     def __call__(self, state: tenacity.RetryCallState) -> bool:
@@ -80,7 +87,13 @@ class _Patience:
         if self._first_failure is None:
             self._first_failure = now
         spent = now - self._first_failure + (state.upcoming_sleep or 0.0)
-        return state.attempt_number >= self._policy.attempts or spent > self._policy.total
+        return state.attempt_number >= self._attempts(state) or spent > self._policy.total
+
+    def _attempts(self, state: tenacity.RetryCallState) -> int:
+        error = _error(state)
+        if isinstance(error, TransportError) and not error.sent and not self._known():
+            return min(FIRST_CONTACT, self._policy.attempts)
+        return self._policy.attempts
 
 
 def retrying(
@@ -89,6 +102,7 @@ def retrying(
     clock: Callable[[], float],
     sleep: Callable[[float], Awaitable[None]],
     pause: Callable[[], float],
+    known: Callable[[], bool],
     notify: Callable[[Retry], None],
 ) -> tenacity.AsyncRetrying:
     """Return the object that runs one request, attempt by attempt, and raises its last error.
@@ -98,6 +112,7 @@ def retrying(
         clock: The loop's clock, in seconds.
         sleep: The loop's way of waiting.
         pause: The seconds for which a 429 keeps everybody silent: that is the wait after one.
+        known: Whether the service ever answered.
         notify: Called before each further attempt.
     """
 
@@ -116,7 +131,7 @@ def retrying(
     return tenacity.AsyncRetrying(
         retry=tenacity.retry_if_exception(worth_retrying),
         wait=wait,
-        stop=_Patience(policy, clock),
+        stop=_Patience(policy, clock, known),
         sleep=sleep,
         before_sleep=before_sleep,
         reraise=True,

@@ -205,18 +205,33 @@ async def test_a_caller_may_be_impatient() -> None:
 
 
 async def test_an_unreachable_host_is_a_transport_error() -> None:
-    """The error names the host and the cause, and costs no token."""
+    """Its address may be wrong: it is tried three times, costs no token, and is told."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
         limiter = LocalLimiter(TimeLimit(1, per=1000))
+        told: list[Retry] = []
         async with EmailLogsClient(
-            url, ApiKey("k"), limiter=limiter, retry=RetryPolicy(attempts=3)
+            url, ApiKey("k"), limiter=limiter, on_retry=told.append
         ) as client:
             with pytest.raises(TransportError, match=f"{url} can't be reached") as caught:
                 await client.get_page()
             assert caught.value.sent is False
+            assert len(told) == 2
             (await limiter.acquire(max_wait=0)).unused()
+
+
+async def test_a_service_that_goes_away_is_waited_for() -> None:
+    """Once it has answered, its address is right, and all attempts are made."""
+    told: list[Retry] = []
+    async with Sandbox() as sandbox:
+        auth = ApiKey(sandbox.credentials.api_key)
+        client = EmailLogsClient(sandbox.url, auth, on_retry=told.append)
+        await client.get_page()
+    async with client:
+        with pytest.raises(TransportError):
+            await client.get_page()
+    assert len(told) == 7
 
 
 async def test_a_slow_service_is_given_up() -> None:
