@@ -1,6 +1,6 @@
 """Pull every email log of an Infobip account, through the rate limit, with asyncio."""
 
-from .auth import ApiKey, Auth, Basic, Bearer, IbssoToken
+from .auth import ApiKey, Auth, Basic, Bearer, IbssoToken, OAuth2
 from .bucket import TimeLimit
 from .client import EmailLogsClient
 from .errors import (
@@ -60,6 +60,7 @@ __all__ = [
     "LogsPage",
     "LogsQuery",
     "Network",
+    "OAuth2",
     "Permit",
     "Price",
     "Pull",

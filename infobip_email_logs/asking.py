@@ -8,7 +8,7 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from .errors import RateLimited, TransportError, WaitTooLong
+from .errors import RateLimited, TransportError, Unauthorized, WaitTooLong
 from .matching import sift
 from .retry import Retry, RetryPolicy, retrying
 from .wire import Reply, Request, failure, notices, read, v1_json
@@ -101,6 +101,11 @@ class Asker:
             notify=notify,
         )
         try:
+            try:
+                return await persistently(self._attempt, request, tally, max_wait)
+            except Unauthorized:
+                if not self._transport.renews:
+                    raise
             return await persistently(self._attempt, request, tally, max_wait)
         except RateLimited as error:
             raise _impatient(error) from error
@@ -116,7 +121,12 @@ class Asker:
             )
         permit = await self._limiter.acquire(max_wait=max_wait)
         try:
-            reply = await self._transport.send(request)
+            authorization = await self._transport.authorization()
+        except BaseException:
+            permit.unused()
+            raise
+        try:
+            reply = await self._transport.send(request, authorization)
         except TransportError as error:
             tally.requests += error.sent
             permit.abandoned() if error.sent else permit.unused()

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
+import math
 import re
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, ClassVar, Protocol, cast, runtime_checkable
 
 import attrs
 
-from .errors import InvalidInput
+from .errors import DecodeError, InvalidInput
 
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 
@@ -26,6 +28,13 @@ class Auth(Protocol):
         ...  # pragma: no cover - a protocol's body never runs
 
 
+GRACE = 30.0
+"""Seconds before its end at which an OAuth 2.0 token is renewed."""
+
+SHORTEST = 60.0
+"""Seconds that a token is taken to be good for where the service does not say."""
+
+
 def _secret(name: str, prefix: str) -> Any:
     """Return a field for one credential: no ``repr``, no white space, its scheme cut off."""
 
@@ -34,7 +43,7 @@ def _secret(name: str, prefix: str) -> Any:
             raise InvalidInput(f"{name} must be text, not {type(value).__name__}")
         text = value.strip()
         scheme, _, rest = text.partition(" ")
-        if scheme.lower() == prefix.lower():
+        if prefix and scheme.lower() == prefix.lower():
             text = rest.strip()
         if not _VISIBLE.fullmatch(text):
             raise InvalidInput(
@@ -126,3 +135,59 @@ class Bearer:
     def header(self) -> str:
         """Return ``Bearer <token>``."""
         return f"Bearer {self.token}"
+
+
+@attrs.frozen
+class Token:
+    """An OAuth 2.0 access token.
+
+    Attributes:
+        header: What goes into ``Authorization``.
+        since: When it was asked for, on the clock of whoever asked.
+        until: When it is to be renewed, on the same clock.
+    """
+
+    header: str = attrs.field(repr=False)
+    since: float
+    until: float
+
+
+@attrs.frozen
+class OAuth2:
+    """OAuth 2.0 client credentials: a token is fetched when needed, and renewed before its end.
+
+    Its request goes to ``/auth/1/oauth2/token`` of the same host, and is no part of the limit.
+    """
+
+    client_id: str = _secret("the client id", "")
+    client_secret: str = _secret("the client secret", "")
+
+    PATH: ClassVar[str] = "/auth/1/oauth2/token"
+
+    def form(self) -> dict[str, str]:
+        """Return the fields of the request for a token."""
+        return {
+            "client_id": self.client_id,
+            "client_secret": self.client_secret,
+            "grant_type": "client_credentials",
+        }
+
+    def token(self, body: bytes, asked: float) -> Token:
+        """Return the token of an answer.
+
+        Args:
+            body: The answer's body.
+            asked: When it was asked for.
+
+        Raises:
+            DecodeError: There is no token in it. The body is not shown.
+        """
+        try:
+            told: Any = json.loads(body)
+            header = Bearer(told["access_token"]).header()
+            lasts = float(told.get("expires_in") or SHORTEST)
+        except (ValueError, TypeError, KeyError, RecursionError):
+            header, lasts = "", math.nan
+        if not lasts > 0:
+            raise DecodeError("the answer of the token endpoint holds no access token")
+        return Token(header, asked, asked + max(lasts - GRACE, lasts / 2))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 import attrs
 
 from .asking import Asker
-from .auth import Auth
+from .auth import Auth, OAuth2
 from .bucket import TimeLimit
 from .errors import InvalidInput, InvalidState
 from .feeding import Ids, feed_ids
@@ -57,8 +57,8 @@ class EmailLogsClient:
     Args:
         base_url: Your account's address, ``https://xyz.api.infobip.com``; the shared host when
             None. Plain ``http://`` is for loopback addresses only.
-        auth: The credentials: :class:`ApiKey`, :class:`Basic`, :class:`IbssoToken` or
-            :class:`Bearer`.
+        auth: The credentials: :class:`ApiKey`, :class:`Basic`, :class:`IbssoToken`,
+            :class:`Bearer` or :class:`OAuth2`.
         limit: How many requests the account may make, when it is not 60 a minute.
         limiter: A limiter of your own, instead.
         concurrency: The requests at a time, at most, of one pull.
@@ -82,7 +82,7 @@ class EmailLogsClient:
     def __init__(
         self,
         base_url: str | URL | None,
-        auth: Auth,
+        auth: Auth | OAuth2,
         *,
         limit: TimeLimit | str | None = None,
         limiter: Limiter | None = None,
@@ -104,6 +104,7 @@ class EmailLogsClient:
         if max_ids_length is not None:
             self._lists.max_length = _at_least_one("max_ids_length", max_ids_length)
         self._transport = Transport(
+            self._base,
             _credentials(auth),
             session=session,
             timeouts=_an("timeouts", timeouts or Timeouts(), Timeouts),
@@ -298,8 +299,8 @@ def _alone(query: LogsQuery) -> LogsQuery:
     return attrs.evolve(query, message_id=()) if len(query.message_id) > 1 else query
 
 
-def _credentials(auth: Any) -> Auth:
-    if not isinstance(auth, Auth):
+def _credentials(auth: Any) -> Auth | OAuth2:
+    if not isinstance(auth, Auth | OAuth2):
         raise InvalidInput('auth must be credentials, such as ApiKey("…")')
     return auth
 

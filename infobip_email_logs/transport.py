@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import math
 import ssl as ssl_module
+from http import HTTPStatus
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +18,13 @@ from yarl import URL
 
 from .errors import DecodeError, InvalidInput, InvalidState, TransportError, clip
 from .version import __version__
-from .wire import Reply, Request
+from .wire import Reply, Request, urls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .auth import Auth
+from .auth import Auth, OAuth2
+from .tokens import TokenKeeper
 
 SHARED_BASE_URL = "https://api.infobip.com"
 """The host that serves every account; a personal one is ``https://<name>.api.infobip.com``."""
@@ -155,6 +157,7 @@ class Transport:
     """Sends requests, with credentials that nothing else sees.
 
     Args:
+        base: The address of the service.
         auth: What goes into ``Authorization``.
         session: A session of the caller's, never closed here; else one is made when needed.
         timeouts: How long an attempt may take.
@@ -164,14 +167,16 @@ class Transport:
 
     def __init__(
         self,
-        auth: Auth,
+        base: URL,
+        auth: Auth | OAuth2,
         *,
         session: aiohttp.ClientSession | None,
         timeouts: Timeouts,
         network: Network,
         connections: int,
     ) -> None:
-        self._auth = auth
+        self._base = base
+        self._auth = TokenKeeper(auth, self._post) if isinstance(auth, OAuth2) else auth
         self._given = session
         self._own: aiohttp.ClientSession | None = None
         self._timeout = aiohttp.ClientTimeout(
@@ -182,16 +187,46 @@ class Transport:
         self._connections = connections
         self._closed = False
 
-    async def send(self, request: Request) -> Reply:
+    @property
+    def renews(self) -> bool:
+        """Whether a refused request may be accepted with credentials that are fetched anew."""
+        return isinstance(self._auth, TokenKeeper)
+
+    async def authorization(self) -> str:
+        """Return what goes into ``Authorization``.
+
+        Raises:
+            EmailLogsError: With OAuth 2.0, whatever went wrong with the request for a token.
+        """
+        auth = self._auth
+        return await auth.header() if isinstance(auth, TokenKeeper) else auth.header()
+
+    async def send(self, request: Request, authorization: str) -> Reply:
         """Send ``request`` once and return what comes back, whatever its status.
 
         Raises:
             TransportError: No whole answer arrived; its cause says why.
             DecodeError: The answer is larger than ``max_body``.
         """
+        headers = {**request.headers, "Authorization": authorization}
+        reply = await self._exchange("GET", request.url, headers)
+        if reply.status == HTTPStatus.UNAUTHORIZED and isinstance(self._auth, TokenKeeper):
+            self._auth.forget(authorization)
+        return reply
+
+    async def _post(self, path: str, form: dict[str, str]) -> Reply:
+        """Send a form to a path of the service."""
+        url = urls.url(self._base, path, ())
+        return await self._exchange("POST", url, {"Accept": "application/json"}, data=form)
+
+    async def _exchange(
+        self, method: str, url: URL, headers: Mapping[str, str], **more: Any
+    ) -> Reply:
+        """Send one request, and read its answer to the end."""
         session = self._session()
+        options = self._options(headers, session) | more
         try:
-            async with session.get(request.url, **self._options(request.headers, session)) as reply:
+            async with session.request(method, url, **options) as reply:
                 body = await self._body(reply)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             sent = not isinstance(
@@ -199,15 +234,18 @@ class Transport:
             )
             # A response error holds the request's headers, and they the credentials.
             cause = None if isinstance(error, aiohttp.ClientResponseError) else error
-            raise TransportError(_why(error, request.url), sent=sent) from cause
+            raise TransportError(_why(error, url), sent=sent) from cause
         except ValueError as error:
             raise InvalidInput(f"aiohttp can't send this request: {clip(str(error))}") from error
-        headers = {name.lower(): value for name, value in reply.headers.items()}
-        return Reply(reply.status, headers, body)
+        return Reply(
+            reply.status, {name.lower(): value for name, value in reply.headers.items()}, body
+        )
 
     async def close(self) -> None:
         """Close the connections, unless they are the caller's."""
         self._closed = True
+        if isinstance(self._auth, TokenKeeper):
+            await self._auth.close()
         own, self._own = self._own, None
         if own is not None:
             await own.close()
@@ -233,7 +271,6 @@ class Transport:
         options: dict[str, Any] = {
             "headers": {
                 **headers,
-                "Authorization": self._auth.header(),
                 "User-Agent": USER_AGENT,
             },
             "allow_redirects": False,

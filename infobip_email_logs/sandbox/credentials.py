@@ -10,7 +10,7 @@ import attrs
 
 @attrs.frozen(kw_only=True)
 class Credentials:
-    """What the sandbox takes in ``Authorization``: any of the four.
+    """What the sandbox takes in ``Authorization``: any of the four; and what it gives a token for.
 
     Attributes:
         api_key: For ``App``.
@@ -18,6 +18,8 @@ class Credentials:
         password: For ``Basic``.
         ibsso_token: For ``IBSSO``.
         bearer_token: For ``Bearer``.
+        client_id: For an OAuth 2.0 token.
+        client_secret: For an OAuth 2.0 token.
     """
 
     api_key: str = "made-up-api-key"
@@ -25,6 +27,8 @@ class Credentials:
     password: str = attrs.field(default="made-up-password", repr=False)
     ibsso_token: str = attrs.field(default="made-up-session-token", repr=False)
     bearer_token: str = attrs.field(default="made-up-access-token", repr=False)
+    client_id: str = "made-up-client"
+    client_secret: str = attrs.field(default="made-up-client-secret", repr=False)
 
     def scheme(self, authorization: str) -> str | None:
         """Return the scheme that ``authorization`` uses, or None when it is not accepted."""

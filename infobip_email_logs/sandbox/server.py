@@ -24,6 +24,7 @@ from .sending import compressed, send
 from .service import Outcome, Request, Service, http_date
 from .settings import Settings
 from .store import Records, Store
+from .tokens import TOKEN_PATH
 from .traffic import NO_TRAFFIC, Seeded, Traffic
 from .truth import Values, wanted_fields, window
 
@@ -59,7 +60,8 @@ class Sandbox:
     Attributes:
         settings: How it behaves.
         credentials: What it accepts.
-        arrivals: The requests so far, in the order of their arrival.
+        arrivals: The requests for logs so far, in the order of their arrival.
+        token_requests: How many requests for an OAuth 2.0 token came.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Sandbox:
         self.settings = settings or Settings()
         self.credentials = credentials or Credentials()
         self.arrivals: list[Arrival] = []
+        self.token_requests = 0
         self._first = list(records)
         self._traffic = traffic or NO_TRAFFIC
         self._seed = seed
@@ -277,11 +280,23 @@ class Sandbox:
     async def _round_trip(self, request: web.BaseRequest) -> web.StreamResponse:
         one_way = self._random.uniform(*self.settings.latency) / 2
         await _pause(one_way)
-        answer, fault = self._arrive(request)
+        if request.method == "POST" and request.path == TOKEN_PATH:
+            answer, fault = self._token(await request.read()), _NO_FAULT
+        else:
+            answer, fault = self._arrive(request)
         await _pause(fault.delay + one_way)
         date = {"Date": http_date(self.now())}
         answer = attrs.evolve(answer, headers={**date, **answer.headers})
         return await send(request, answer, fault)
+
+    def _token(self, form: bytes) -> Answer:
+        self.token_requests += 1
+        lasts = self.settings.token_lifetime
+        return self._service.tokens.issue(form, at=self._elapsed(), lasts=lasts)
+
+    def revoke_tokens(self) -> None:
+        """Let no OAuth 2.0 token that was given out be good any more."""
+        self._service.tokens.revoke()
 
     def _arrive(self, request: web.BaseRequest) -> tuple[Answer, Fault]:
         """Count a request, note it, and return what it is answered with."""

@@ -18,6 +18,7 @@ from .query import Question, parameters, read, unknown_parameters
 from .records import Record, milliseconds
 from .refusals import Refused
 from .settings import Settings
+from .tokens import Tokens
 from .wording import Form, Wording, Writer
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ class Service:
     def __init__(self, store: Store, credentials: Credentials, random: Random) -> None:
         self.store = store
         self._credentials = credentials
+        self.tokens = Tokens(credentials, random)
         self._random = random
         self._gates = {1: Gate(), 4: Gate()}
         self._writer = Writer()
@@ -118,7 +120,7 @@ class Service:
         A fault with a status or a body stands in front of the service: the request is counted,
         but not looked at any further.
         """
-        scheme = self._credentials.scheme(request.authorization)
+        scheme = self._scheme(request)
         wait = self._count(request, settings) if scheme is not None else 0.0
         return _Visit(self, request, settings, scheme, wait).outcome(fault)
 
@@ -137,6 +139,10 @@ class Service:
         if self.store.is_settled(ref, at):
             known[ref] = text
         return text
+
+    def _scheme(self, request: Request) -> str | None:
+        known = self._credentials.scheme(request.authorization)
+        return known or self.tokens.scheme(request.authorization, at=request.at)
 
     def _count(self, request: Request, settings: Settings) -> float:
         """Return the seconds that the limits want a request to wait; 0 lets it in."""

@@ -91,6 +91,7 @@ class Settings:
         deprecation: The ``Deprecation`` header of each answer.
         sunset: The ``Sunset`` header of each answer.
         forbidden: The schemes of authorization whose credentials lack the scope: 403.
+        token_lifetime: Seconds that an OAuth 2.0 token is good for.
         fault: What each request meets that no scripted fault is left for.
     """
 
@@ -134,6 +135,7 @@ class Settings:
     deprecation: str | None = None
     sunset: str | None = None
     forbidden: frozenset[str] = attrs.field(default=frozenset[str](), converter=_names)
+    token_lifetime: float = 3600.0
     fault: Fault | None = None
 
     def limits(self, version: int) -> Sequence[Limit]:

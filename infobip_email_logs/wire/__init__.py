@@ -4,9 +4,9 @@ One module per dialect (:mod:`.v1_json`, :mod:`.v1_xml`); the rest is what diale
 it is made of plain functions over plain values, so that it is tested without a network.
 """
 
-from . import v1_json
+from . import urls, v1_json
 from .exchange import Notices, Reply, Request, notices
 from .failures import failure
 from .pages import read
 
-__all__ = ["Notices", "Reply", "Request", "failure", "notices", "read", "v1_json"]
+__all__ = ["Notices", "Reply", "Request", "failure", "notices", "read", "urls", "v1_json"]
