@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
 from .. import __version__
 from . import exits
-from .command import usage
+from .command import told, usage
 from .demo import demo
 from .get import get
 from .pull import pull
@@ -19,6 +19,10 @@ from .telling import NAME, say_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+STDOUT = 1
+"""The descriptor that every process writes its output to."""
 
 
 @click.group(
@@ -58,15 +62,19 @@ def _run(arguments: Sequence[str]) -> int:
         return exits.BAD_INPUT
     except (click.Abort, KeyboardInterrupt):
         return exits.INTERRUPTED
+    except OSError as error:  # the help has nowhere to go
+        say_error(told(error))
+        return exits.code(error)
     return code if isinstance(code, int) else exits.COMPLETE
 
 
 def _flushed(code: int) -> int:
     """Write what stdout still holds; where it can't be, don't let Python complain at its end."""
+    stdout: TextIO | None = sys.stdout  # None where the program was started with it closed
     try:
-        if sys.stdout is not None:  # pyright: ignore[reportUnnecessaryComparison] - with >&-
-            sys.stdout.flush()
+        if stdout:
+            stdout.flush()
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)
         return code or exits.code(error)
     return code

@@ -212,7 +212,7 @@ def client(given: Mapping[str, Any]) -> EmailLogsClient:
         base_url,
         auth,
         limit=given["rate"],
-        concurrency=given.get("concurrency") or 1,
+        concurrency=given.get("concurrency", 1),
         retry=RetryPolicy(attempts=given["attempts"]),
         network=Network(proxy=given["proxy"], ca_file=given["ca_file"]),
         on_bad_record="raise" if given["rejects"] is None else "keep",

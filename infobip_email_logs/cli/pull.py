@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..report import PullReport
     from .outputs import Outputs
 
-LAST_WORDS = 0.5
+LAST_WORDS = 0.3
 """Seconds in which a reader has to take what an interrupted pull still has."""
 
 
