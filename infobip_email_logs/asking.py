@@ -8,7 +8,7 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from .errors import RateLimited, TransportError, Unauthorized, WaitTooLong
+from .errors import InvalidInput, InvalidState, RateLimited, TransportError, Unauthorized
 from .matching import sift
 from .retry import Retry, RetryPolicy, retrying
 from .wire import Reply, Request, failure, notices, read, v1_json
@@ -112,13 +112,6 @@ class Asker:
 
     async def _attempt(self, request: Request, tally: Tally, max_wait: float | None) -> Reply:
         """Send a request once, with a permit of its own."""
-        if (pause := self._limiter.pause) > self._retry.total:
-            raise WaitTooLong(
-                f"a 429 asks everybody to wait for {pause:.0f} s, longer than the "
-                f"{self._retry.total:g} s that a request is patient",
-                wait=pause,
-                max_wait=self._retry.total,
-            )
         permit = await self._limiter.acquire(max_wait=max_wait)
         try:
             authorization = await self._transport.authorization()
@@ -130,6 +123,9 @@ class Asker:
         except TransportError as error:
             tally.requests += error.sent
             permit.abandoned() if error.sent else permit.unused()
+            raise
+        except (InvalidInput, InvalidState):
+            permit.unused()
             raise
         except BaseException:
             tally.requests += 1
@@ -170,7 +166,7 @@ class Asker:
             self._warn_once(
                 f"the window begins at {query.sent_since.isoformat()}, but logs are kept for "
                 "48 hours only: what is older is not in the answer",
-                key=f"since {query.sent_since}",
+                key="since",
             )
 
     def _look_at_filters(self, page: LogsPage) -> None:

@@ -38,9 +38,14 @@ class Packer:
         max_length: The characters of a batch, at most, as they stand in the query string.
         max_ids: The ids of a batch, at most.
         max_open: The batches that are kept open; the fullest is closed when there are more.
+        longest: The characters of an id, at most, if one may be longer than a batch: it is a
+            batch of its own then.
     """
 
-    def __init__(self, *, max_length: int, max_ids: int, max_open: int) -> None:
+    def __init__(
+        self, *, max_length: int, max_ids: int, max_open: int, longest: int | None = None
+    ) -> None:
+        self._longest = longest or max_length
         self._max_length = max_length
         self._max_ids = max_ids
         self._max_open = max_open
@@ -54,8 +59,10 @@ class Packer:
             InvalidInput: The id alone is longer than a batch may be.
         """
         need = len(urls.encode(one)) + 1
-        if need > self._max_length + 1:
-            raise InvalidInput(f"an id is longer than {self._max_length} characters: {clip(one)}")
+        if need > self._longest + 1:
+            raise InvalidInput(f"an id is longer than {self._longest} characters: {clip(one)}")
+        if need > self._max_length:
+            return (one,)
         place = bisect.bisect_left(self._open, (need,))
         if place < len(self._open):
             room, number, batch = self._open.pop(place)
@@ -81,13 +88,17 @@ class Packer:
         return batches
 
 
-def pack(ids: Iterable[str], *, max_length: int = MAX_LENGTH, max_ids: int) -> list[Batch]:
+def pack(
+    ids: Iterable[str], *, max_length: int = MAX_LENGTH, max_ids: int, longest: int | None = None
+) -> list[Batch]:
     """Pack ids into few batches, the longest ids first.
 
     Raises:
         InvalidInput: One id alone is longer than a batch may be.
     """
     longest_first = sorted(ids, key=len, reverse=True)
-    packer = Packer(max_length=max_length, max_ids=max_ids, max_open=len(longest_first))
+    packer = Packer(
+        max_length=max_length, max_ids=max_ids, max_open=len(longest_first), longest=longest
+    )
     closed = [batch for one in longest_first if (batch := packer.add(one))]
     return closed + packer.flush()

@@ -22,7 +22,7 @@ from .errors import InvalidInput
 SLACK = 0.001
 """Seconds by which a token comes back late, for the rounding of clocks on both sides."""
 
-GRACE = 1.0
+GRACE = 5.0
 """Seconds after its connection was closed in which an abandoned request may still arrive."""
 
 _TEXT = re.compile(r"\s*(\d{1,9})\s*/\s*(\d{1,9}(?:\.\d{1,6})?)?\s*([smh]?)\s*", re.ASCII)

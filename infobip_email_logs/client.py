@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from yarl import URL
 
     from .models import EmailLog, LogsPage
+
+MILLISECOND = timedelta(milliseconds=1)
 
 LIMIT_V1 = TimeLimit(60, per=60.0)
 """The published limit of version 1: 60 requests a minute for the whole account."""
@@ -99,10 +102,12 @@ class EmailLogsClient:
     ) -> None:
         self._base = service_url(base_url)
         self._concurrency = _at_least_one("concurrency", concurrency)
-        self._limiter = _limiter(limit, limiter)
+        patience = _an("retry", retry or RetryPolicy(), RetryPolicy)
+        self._limiter = _limiter(limit, limiter, patience)
         self._lists = ListFacts()
         if max_ids_length is not None:
-            self._lists.max_length = _at_least_one("max_ids_length", max_ids_length)
+            longest = _at_least_one("max_ids_length", max_ids_length)
+            self._lists = ListFacts(max_length=longest, longest=longest)
         self._transport = Transport(
             self._base,
             _credentials(auth),
@@ -115,7 +120,7 @@ class EmailLogsClient:
             self._base,
             transport=self._transport,
             limiter=self._limiter,
-            retry=_an("retry", retry or RetryPolicy(), RetryPolicy),
+            retry=patience,
             on_retry=on_retry,
             accept=_one_of("accept", accept, "json", "xml"),
             keep_bad=_one_of("on_bad_record", on_bad_record, "raise", "keep") == "keep",
@@ -154,9 +159,11 @@ class EmailLogsClient:
         self._closed = True
         for task in self._tasks:
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
-        await self._transport.close()
+        try:
+            if self._tasks:
+                await asyncio.wait(self._tasks)
+        finally:
+            await self._transport.close()
 
     async def get_page(
         self, query: LogsQuery | None = None, *, max_wait: float | None = None
@@ -221,7 +228,8 @@ class EmailLogsClient:
             )
         if wanted.bulk_id:
             return self.logs_by_bulk_id(wanted.bulk_id, query=attrs.evolve(wanted, bulk_id=()))
-        return self._pull(OneRequest(v1_json.askable(wanted)), wanted)
+        asked = v1_json.askable(_widened(wanted))
+        return self._pull(OneRequest(asked), wanted, asked)
 
     def logs_by_message_id(self, message_ids: Ids, *, query: LogsQuery | None = None) -> Pull:
         """Return the logs of messages, as a stream.
@@ -257,17 +265,21 @@ class EmailLogsClient:
         if getattr(query, field):
             raise InvalidInput(f"give the ids as the argument, not as {field} of the query")
         facts = self._lists if field == "message_id" else ListFacts(max_ids=1)
-        plan = ByIds(field, _alone(v1_json.askable(query)), facts)
+        asked = _alone(v1_json.askable(_widened(query)))
+        plan = ByIds(field, asked, facts)
         feed = partial(feed_ids, wanted, plan, ahead=self._concurrency)
-        return self._pull(plan, query, feed)
+        return self._pull(plan, query, asked, feed)
 
-    def _pull(self, plan: Plan, wanted: LogsQuery, feed: Feed | None = None) -> Pull:
+    def _pull(
+        self, plan: Plan, wanted: LogsQuery, asked: LogsQuery, feed: Feed | None = None
+    ) -> Pull:
         self._check_open()
         return Pull(
             plan,
             fetch=self._asker.page,
             spawn=self._spawn,
             wanted=wanted,
+            unasked=wanted.filters.keys() - asked.filters.keys(),
             concurrency=self._concurrency,
             feed=feed,
         )
@@ -292,6 +304,22 @@ class EmailLogsClient:
     def _check_open(self) -> None:
         if self._closed:
             raise InvalidState("this client is closed")
+
+
+def _widened(query: LogsQuery) -> LogsQuery:
+    """Return the query with a window that is a millisecond wider at both ends.
+
+    Whether the service's bounds are inclusive is not documented; here they are.
+    """
+    since, until = query.sent_since, query.sent_until
+    try:
+        return attrs.evolve(
+            query,
+            sent_since=since and since - MILLISECOND,
+            sent_until=until and until + MILLISECOND,
+        )
+    except OverflowError:
+        return query
 
 
 def _alone(query: LogsQuery) -> LogsQuery:
@@ -323,9 +351,12 @@ def _one_of(name: str, value: T, *values: T) -> T:
     return value
 
 
-def _limiter(limit: TimeLimit | str | None, limiter: Limiter | None) -> Limiter:
+def _limiter(
+    limit: TimeLimit | str | None, limiter: Limiter | None, patience: RetryPolicy
+) -> Limiter:
     if limiter is None:
-        return LocalLimiter(TimeLimit.parse(limit) if isinstance(limit, str) else limit or LIMIT_V1)
+        kept = TimeLimit.parse(limit) if isinstance(limit, str) else limit or LIMIT_V1
+        return LocalLimiter(kept, max_pause=patience.total)
     if limit is not None:
         raise InvalidInput("give a limit or a limiter, not both")
     return limiter

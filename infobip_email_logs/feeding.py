@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,6 +11,11 @@ if TYPE_CHECKING:
 
 Ids = Iterable[str] | AsyncIterable[str]
 """Where ids come from: a list, a generator, an async generator …"""
+
+IDLE = 2.0
+"""Seconds without a further id after which lists that are not full yet are asked for."""
+
+_END = object()
 
 TURN = 500
 """The ids that are taken in before the event loop gets its turn."""
@@ -21,7 +25,8 @@ async def feed_ids(ids: Ids, plan: ByIds, changed: asyncio.Condition, *, ahead: 
     """Feed a plan until there are no more ids.
 
     An iterable is read to its end first, since the fewest batches need all of it. An async
-    iterable is read as the batches are asked for; the plan waits for a batch to fill up.
+    iterable is read as the batches are asked for; a batch is asked for when it is full, or when no
+    further id comes for :data:`IDLE` seconds.
 
     Args:
         ids: One id, or several.
@@ -57,21 +62,37 @@ def _length(one: object) -> int:
 async def _feed_slowly(
     ids: AsyncIterable[str], plan: ByIds, changed: asyncio.Condition, ahead: int
 ) -> None:
-    async with _closing(ids):
-        async for one in ids:
+    """Read ids as they are asked for; ask for what is here when no more come for a while."""
+    source = aiter(ids)
+    coming: asyncio.Task[Any] | None = None
+    try:
+        while True:
+            coming = coming or asyncio.create_task(_next(source))
+            done, _ = await asyncio.wait([coming], timeout=IDLE)
+            if done and coming.result() is _END:
+                return
             async with changed:
-                plan.feed([one])
+                if done:
+                    plan.feed([coming.result()])
+                    coming = None
+                else:
+                    plan.flush()
                 if plan.backlog:
                     changed.notify_all()
                 await changed.wait_for(lambda: plan.backlog <= ahead)
-
-
-@asynccontextmanager
-async def _closing(ids: AsyncIterable[str]) -> AsyncGenerator[None]:
-    """Close an async generator at the end, as ``aclosing`` does; leave anything else alone."""
-    try:
-        yield
     finally:
-        close: Any = getattr(ids, "aclose", None)
-        if close:
-            await close()
+        await _stop(source, coming)
+
+
+async def _next(source: AsyncIterator[str]) -> Any:
+    return await anext(source, _END)
+
+
+async def _stop(source: AsyncIterator[str], coming: asyncio.Task[Any] | None) -> None:
+    """Let a source go: what it was asked for last is not wanted, and a generator is closed."""
+    if coming and not coming.done():
+        coming.cancel()
+        await asyncio.wait([coming])
+    close: Any = getattr(source, "aclose", None)
+    if close:
+        await close()

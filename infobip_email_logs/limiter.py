@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 FIRST_PAUSE = 1.0
 """Seconds of silence after a 429 that does not say how long to wait; doubled while they go on."""
 
+SHORTEST_PAUSE = 0.1
+"""A ``Retry-After`` below so many seconds says nothing."""
+
 LONGEST_PAUSE = 60.0
 """The longest of these silences, in seconds."""
 
@@ -88,9 +91,14 @@ class LocalLimiter:
 
     Args:
         limits: One limit, or several that must all agree.
+        max_pause: The longest silence, in seconds, that a 429 may ask for: with a longer one,
+            those who wait and those who come are refused until it is over.
     """
 
-    def __init__(self, limits: TimeLimit | Iterable[TimeLimit]) -> None:
+    def __init__(
+        self, limits: TimeLimit | Iterable[TimeLimit], *, max_pause: float = 300.0
+    ) -> None:
+        self._max_pause = max_pause
         self.limits = (limits,) if isinstance(limits, TimeLimit) else tuple(limits)
         if not self.limits:
             raise InvalidInput("a limiter needs at least one limit")
@@ -124,12 +132,15 @@ class LocalLimiter:
         """Wait until one request may be sent, behind those who came before.
 
         Raises:
-            WaitTooLong: That takes longer than ``max_wait`` seconds; at once, where it is known.
+            WaitTooLong: That takes longer than ``max_wait`` seconds, at once, where it is known;
+                or a 429 asks for a longer silence than ``max_pause``.
             InvalidState: The limiter is in use on another event loop.
         """
         loop = self._loop()
         if not self._waiting and (permit := self._admit(loop.time())):
             return permit
+        if self.pause > self._max_pause:
+            raise self._silenced()
         place: asyncio.Future[Permit] = loop.create_future()
         expiry = self._expiry(place, max_wait)
         self._queue.append(place)
@@ -160,6 +171,22 @@ class LocalLimiter:
                 max_wait=max_wait,
             )
         return loop.call_later(max_wait, self._expire, place, max_wait)
+
+    def _silenced(self) -> WaitTooLong:
+        return WaitTooLong(
+            f"a 429 asks everybody to wait for {self.pause:.0f} s, "
+            f"longer than the {self._max_pause:g} s that are waited for",
+            wait=self.pause,
+            max_wait=self._max_pause,
+        )
+
+    def _refuse_all(self) -> None:
+        """Let nobody wait for the end of a silence that is too long."""
+        for place in self._queue:
+            if not place.done():
+                place.set_exception(self._silenced())
+        self._queue.clear()
+        self._waiting = 0
 
     def _expire(self, place: asyncio.Future[Permit], max_wait: float) -> None:
         if place.done():
@@ -235,8 +262,12 @@ class LocalLimiter:
                 tokens.release(arrived)
         if end is End.THROTTLED:
             self._gate.close(now, sent_at, retry_after)
+            if self.pause > self._max_pause:
+                self._refuse_all()
         elif end is End.ANSWERED:
             self._gate.open(now, sent_at)
+        elif end is End.UNUSED:
+            self._gate.withdraw(now, sent_at)
         self._grant()
 
 
@@ -261,13 +292,18 @@ class _Gate:
 
     def close(self, now: float, sent_at: float, retry_after: float | None) -> None:
         """A request that left at ``sent_at`` was answered with a 429."""
-        if retry_after is not None:
+        if retry_after is not None and retry_after >= SHORTEST_PAUSE:
             self._announced = max(self._announced, now + retry_after)
             return
         if sent_at >= self._closed_at:  # not one of a volley that has been counted already
             self._pause = min(max(FIRST_PAUSE, 2 * self._pause), LONGEST_PAUSE)
             self._closed_at = now
             self._probe_at = now + self._pause
+
+    def withdraw(self, now: float, sent_at: float) -> None:
+        """A request that was to leave at ``sent_at`` did not: another may be the probe."""
+        if self._pause and sent_at >= self._closed_at:
+            self._probe_at = now
 
     def open(self, now: float, sent_at: float) -> None:
         """A request that left at ``sent_at`` was answered well."""

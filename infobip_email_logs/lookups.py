@@ -118,24 +118,31 @@ class Lookups:
         gathered, self._gathering = self._gathering, []
         facts = self._facts
         try:
-            for batch in pack(gathered, max_length=facts.max_length, max_ids=facts.max_ids):
+            batches = pack(
+                gathered,
+                max_length=facts.max_length,
+                max_ids=facts.max_ids,
+                longest=facts.longest,
+            )
+            for batch in batches:
                 self._spawn(self._fetch(batch))
         except EmailLogsError as error:
             self._fail(gathered, error)
 
     async def _fetch(self, batch: tuple[str, ...]) -> None:
         found: dict[str | None, EmailLog] = {}
+        pull = self._pull(batch)
         try:
-            async with self._room, self._pull(batch) as pull:
+            async with self._room, pull:
                 async for log in pull:
                     found[log.message_id] = _later(found.get(log.message_id), log)
+        except IncompleteError:
+            self._fail(pull.report.unconfirmed_ids, None)
         except EmailLogsError as error:
             self._fail([one for one in batch if one not in found], error)
         except asyncio.CancelledError:
             self._fail(batch, IncompleteError("the client was closed before the answer came"))
             raise
-        else:
-            self._fail(pull.report.unconfirmed_ids, None)
         for one in batch:
             self._settle(one, found.get(one))
 

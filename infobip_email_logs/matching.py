@@ -10,7 +10,7 @@ import attrs
 from .wire import timestamps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from datetime import datetime
 
     from .models import EmailLog, LogsPage
@@ -19,17 +19,21 @@ if TYPE_CHECKING:
 Test = tuple[str, "Callable[[EmailLog], bool]"]
 
 
-def broken_filter(query: LogsQuery) -> Callable[[EmailLog], str | None]:
+def broken_filter(
+    query: LogsQuery, *, unasked: Collection[str] = ()
+) -> Callable[[EmailLog], str | None]:
     """Return a function that names the first filter of ``query`` that a record breaks, or None.
 
-    A field that a record does not have breaks nothing. How the service compares addresses is not
+    A field that a record does not have breaks nothing, unless the service was not asked to filter
+    by it. How the service compares addresses is not
     documented, so that a sender or a recipient breaks its filter only if neither of the two texts
     holds the other, whatever their case.
     """
     tests = tuple(_tests(query))
 
     def broken(log: EmailLog) -> str | None:
-        return next((name for name, holds in tests if not holds(log)), None)
+        broken = next((name for name, holds in tests if not holds(log)), None)
+        return broken or next((name for name in unasked if _value(log, name) is None), None)
 
     return broken
 

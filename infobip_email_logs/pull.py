@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol, Self, cast
 
@@ -65,19 +65,17 @@ class _Buffer:
         """Nothing comes any more."""
         self._pages.put_nowait(None)
 
-    @property
-    def empty(self) -> bool:
-        """Whether there is nothing to get."""
-        return self._pages.empty()
-
     def drain(self) -> list[EmailLog]:
         """Return all that is here, without waiting."""
         pages = [self._pages.get_nowait() for _ in range(self._pages.qsize())]
+        self.end()
         return [log for page in pages if page for log in page]
 
     async def get(self) -> list[EmailLog] | None:
-        """Return the next logs; None at the end."""
+        """Return the next logs; None at the end, to everybody who asks."""
         logs = await self._pages.get()
+        if logs is None:
+            self.end()
         self._room.release()
         return logs
 
@@ -89,12 +87,18 @@ class _Fetching:
         plan: What to ask.
         feed: Feeds the plan, beside the asking; it tells the condition of what it fed.
         fetch: Gets a page.
-        wanted: What is delivered; a request may ask for more.
+        unwanted: Names a filter for which a log is not delivered; a request may ask for more.
         concurrency: The requests at a time, at most.
     """
 
     def __init__(
-        self, plan: Plan, *, feed: Feed | None, fetch: Fetch, wanted: LogsQuery, concurrency: int
+        self,
+        plan: Plan,
+        *,
+        feed: Feed | None,
+        fetch: Fetch,
+        unwanted: Callable[[EmailLog], str | None],
+        concurrency: int,
     ) -> None:
         self.plan = plan
         self.tally = Tally()
@@ -103,7 +107,7 @@ class _Fetching:
         self.error: BaseException | None = None
         self._feed = feed
         self._fetch = fetch
-        self._unwanted = broken_filter(wanted)
+        self._unwanted = unwanted
         self._concurrency = concurrency
         self._changed = asyncio.Condition()
         self._started: float | None = None
@@ -111,22 +115,22 @@ class _Fetching:
 
     async def run(self) -> None:
         """Ask until the plan is over, or something goes wrong."""
-        clock = asyncio.get_running_loop().time
-        self._started = clock()
+        self._started = asyncio.get_running_loop().time()
         try:
             async with asyncio.TaskGroup() as group:
                 if self._feed:
-                    group.create_task(self._feed(self._changed))
+                    group.create_task(_loudly(self._feed(self._changed)))
                 for _ in range(self._concurrency):
-                    group.create_task(self._work())
+                    group.create_task(_loudly(self._work()))
         except BaseExceptionGroup as errors:
             self.error = _first(errors)
-        except asyncio.CancelledError:
+
+    def finish(self, task: asyncio.Task[None]) -> None:
+        """The task that ran this has ended, or was cancelled before it began."""
+        if task.cancelled():
             self.error = InvalidState("the pull was closed before its end")
-            raise
-        finally:
-            self._ended = clock()
-            self.buffer.end()
+        self._ended = task.get_loop().time()
+        self.buffer.end()
 
     def seconds(self, now: float) -> float:
         """Return how long it has taken, or took."""
@@ -158,9 +162,20 @@ class _Fetching:
         self.tally.contradictions.update(page.contradictions)
         self.tally.rejected += len(page.rejects)
         self.rejects.extend(page.rejects)
-        self.plan.answer(query, page)
-        if wanted := [log for log in page.logs if self._unwanted(log) is None]:
+        new = self.plan.answer(query, page)
+        if wanted := [log for log in new if self._unwanted(log) is None]:
             await self.buffer.put(wanted)
+
+
+async def _loudly(work: Coroutine[None, None, None]) -> None:
+    """Run a part of the fetching; a task group would take its being cancelled for its end."""
+    try:
+        await work
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task and task.cancelling():
+            raise
+        raise InvalidState("something that the pull waited for was cancelled") from error
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
@@ -194,19 +209,24 @@ class Pull:
         fetch: Fetch,
         spawn: Spawn,
         wanted: LogsQuery,
+        unasked: Collection[str] = (),
         concurrency: int,
         feed: Feed | None = None,
     ) -> None:
         self._plan = plan
         self._fetching = _Fetching(
-            plan, feed=feed, fetch=fetch, wanted=wanted, concurrency=concurrency
+            plan,
+            feed=feed,
+            fetch=fetch,
+            unwanted=broken_filter(wanted, unasked=unasked),
+            concurrency=concurrency,
         )
         self.rejects = self._fetching.rejects
         self._spawn = spawn
         self._limit = wanted.limit
         self._logs: deque[EmailLog] = deque()
         self._task: asyncio.Task[None] | None = None
-        self._iterated = self._complete = False
+        self._iterated = self._complete = self._closed = self._ended = False
 
     def __aiter__(self) -> Self:
         """Begin to iterate.
@@ -216,43 +236,47 @@ class Pull:
         """
         if self._iterated:
             raise InvalidState("a pull can be iterated once; call the client again for another")
+        if self._closed:
+            raise InvalidState("this pull is closed")
         self._iterated = True
         return self
 
     async def __anext__(self) -> EmailLog:
         """Return the next log."""
-        task = self._task or self._start()
         tally = self._fetching.tally
-        if tally.records == self._limit:
-            self._complete = True
+        if tally.records == self._limit and not self._ended:
+            self._ended, self._complete = True, not tally.rejected
             await self.aclose()
-            raise StopAsyncIteration
         if tally.records % TURN == TURN - 1:
             await asyncio.sleep(0)
-        while not self._logs:
-            if task.done() and self._fetching.buffer.empty:
-                raise StopAsyncIteration
-            if (logs := await self._fetching.buffer.get()) is None:
-                self._end()
-            else:
+        while not self._logs and not self._ended:
+            if not self._task:
+                self._start()
+            if logs := await self._fetching.buffer.get():
                 self._logs.extend(logs)
+            elif not self._ended:
+                self._end()
+        if self._ended:
+            raise StopAsyncIteration
         tally.records += 1
         return self._logs.popleft()
 
-    def _start(self) -> asyncio.Task[None]:
+    def _start(self) -> None:
         """Let the fetching begin; it ends at the latest when this object is no longer in use."""
+        if self._closed:
+            raise InvalidState("this pull is closed")
         self._task = self._spawn(self._fetching.run())
+        self._task.add_done_callback(self._fetching.finish)
         weakref.finalize(self, _cancel, self._task).atexit = False
-        return self._task
 
     def _end(self) -> None:
-        """Raise what the pull ended with: an error, gaps, or just its end."""
+        """Note the end, and raise what the pull ended with, if it was an error or has gaps."""
+        self._ended = True
         if error := self._fetching.error:
             raise error
-        if gaps := self._plan.gaps:
+        if gaps := self.report.gaps:
             raise IncompleteError(_told(gaps), gaps=gaps)
         self._complete = not self._fetching.tally.rejected
-        raise StopAsyncIteration
 
     async def __aenter__(self) -> Self:
         """Own the tasks of the pull until the context is left."""
@@ -269,13 +293,19 @@ class Pull:
 
     async def aclose(self) -> None:
         """Stop everything at once; what was received and not handed over is for :meth:`drain`."""
-        self._iterated = True
+        self._closed = True
         if self._task and not self._task.done():
             self._task.cancel()
             await asyncio.wait([self._task])
 
     def drain(self) -> list[EmailLog]:
-        """Return the logs that were received but not handed over, and forget them."""
+        """Return the logs that were received but not handed over, and forget them.
+
+        Raises:
+            InvalidState: More may come: the pull is not closed.
+        """
+        if self._task and not self._task.done():
+            raise InvalidState("close the pull before what it received is drained")
         logs = [*self._logs, *self._fetching.buffer.drain()]
         self._logs.clear()
         left = self._limit - self._fetching.tally.records if self._limit else len(logs)

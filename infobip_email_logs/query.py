@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -90,6 +90,10 @@ def _check_time(_query: object, field: attrs.Attribute[Any], value: object) -> N
             f"{field.name} must be an aware datetime; "
             f"say which zone it is in, e.g. {value.isoformat()}+00:00"
         )
+    try:
+        value.astimezone(UTC)
+    except OverflowError:
+        raise InvalidInput(f"{field.name} is beyond the calendar of UTC: {value}") from None
 
 
 def _check_limit(_query: object, _field: object, value: Any) -> None:

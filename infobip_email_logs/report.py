@@ -44,8 +44,8 @@ class PullReport:
         throttled: The 429s among the answers.
         retries: The further attempts, after 429s, server errors and broken connections.
         seconds: How long it took.
-        complete: Whether the pull has ended, without a gap and without a rejected record. Ids
-            without a log do not count against it.
+        complete: Whether the pull has ended, without a gap, without a rejected record and without
+            an unconfirmed id. Ids that are known to have no log do not count against it.
         missing_ids: The ids that were asked for and have no log.
         unconfirmed_ids: The ids that no log came for, though it is not shown that there is none.
         rejected: The records that could not be decoded.
@@ -64,7 +64,7 @@ class PullReport:
     unconfirmed_ids: tuple[str, ...]
     rejected: int
     gaps: tuple[Gap, ...]
-    contradictions: Mapping[str, int]
+    contradictions: Mapping[str, int] = attrs.field(hash=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain values that ``json.dumps`` takes."""

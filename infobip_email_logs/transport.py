@@ -93,7 +93,7 @@ class Resent(aiohttp.ClientError):
 
 
 def _once() -> Any:
-    """Return a middleware that lets one request through.
+    """Return a middleware, to be the innermost, that lets one request through.
 
     aiohttp sends a GET again, unasked, when a kept connection turns out to be dead. That would be
     a request that no token was taken for: it is an attempt of its own.
@@ -111,9 +111,21 @@ def _once() -> Any:
     return middleware
 
 
-def _check_proxy(_network: object, _field: object, value: str | None) -> None:
-    if value is not None and not value.startswith(("http://", "https://")):
-        raise InvalidInput("the proxy must be an address that begins with http:// or https://")
+def _check_proxy(_network: object, _field: object, value: Any) -> None:
+    """Refuse what is no address, without repeating it: it may hold a password."""
+    if value is None:
+        return
+    try:
+        url = URL(value)
+        usable = bool(url.scheme in ("http", "https") and url.host and url.port)
+        usable = usable and not (url.path.strip("/") or url.query_string or url.fragment)
+    except (ValueError, TypeError):
+        usable = False
+    if not usable:
+        raise InvalidInput(
+            "the proxy must be an address such as http://user:password@proxy.example.com:8080; "
+            "percent-encode what is not plain in the password"
+        )
 
 
 def _check_bytes(_network: object, field: attrs.Attribute[Any], value: Any) -> None:
@@ -228,18 +240,13 @@ class Transport:
         try:
             async with session.request(method, url, **options) as reply:
                 body = await self._body(reply)
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            sent = not isinstance(
-                error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError
-            )
-            # A response error holds the request's headers, and they the credentials.
-            cause = None if isinstance(error, aiohttp.ClientResponseError) else error
-            raise TransportError(_why(error, url), sent=sent) from cause
-        except ValueError as error:
-            raise InvalidInput(f"aiohttp can't send this request: {clip(str(error))}") from error
-        return Reply(
-            reply.status, {name.lower(): value for name, value in reply.headers.items()}, body
-        )
+        except _TROUBLE as error:
+            trouble: BaseException = error
+        else:
+            names = {name.lower(): value for name, value in reply.headers.items()}
+            return Reply(reply.status, names, body)
+        # Raised out here, so that it does not hold what aiohttp's errors hold: the headers.
+        raise _told(trouble, url) from (trouble if isinstance(trouble, _HARMLESS) else None)
 
     async def close(self) -> None:
         """Close the connections, unless they are the caller's."""
@@ -277,7 +284,7 @@ class Transport:
             "raise_for_status": False,
             "timeout": self._timeout,
             "proxy": self._network.proxy,
-            "middlewares": (_once(), *getattr(session, "_middlewares", ())),
+            "middlewares": (*getattr(session, "_middlewares", ()), _once()),
         }
         if self._verification is not True:
             options["ssl"] = self._verification
@@ -295,7 +302,32 @@ class Transport:
         return bytes(pieces)
 
 
-def _why(error: Exception, url: URL) -> str:
+_TROUBLE = (aiohttp.ClientError, OSError, TimeoutError, ValueError, asyncio.CancelledError)
+_HARMLESS = (
+    aiohttp.ClientConnectionError,
+    aiohttp.ClientPayloadError,
+    Resent,
+    OSError,
+    TimeoutError,
+)
+_NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+
+
+def _told(trouble: BaseException, url: URL) -> BaseException:
+    """Return the error for what went wrong while a request was sent."""
+    if isinstance(trouble, asyncio.CancelledError):
+        task = asyncio.current_task()
+        if task and task.cancelling():
+            return trouble
+        return TransportError("the connection was closed while a request was under way")
+    if isinstance(trouble, aiohttp.InvalidURL):
+        return InvalidInput("aiohttp can't use the address of the service or of the proxy")
+    if isinstance(trouble, ValueError) and not isinstance(trouble, aiohttp.ClientError):
+        return InvalidInput(f"aiohttp can't send this request: {clip(str(trouble))}")
+    return TransportError(_why(trouble, url), sent=not isinstance(trouble, _NOT_SENT))
+
+
+def _why(error: BaseException, url: URL) -> str:
     """Return one line that says what went wrong on the way to the service, without the query."""
     place = f"{url.scheme}://{url.host_subcomponent}" + (
         f":{url.explicit_port}" if url.explicit_port else ""

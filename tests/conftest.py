@@ -47,11 +47,6 @@ class MendedService(aioresponses):
         super().add(*args, **{"response_class": MendedResponse, **options})
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known."""
-    config.addinivalue_line("markers", "real_time: run on a loop whose clock is the real one.")
-
-
 def pytest_collection_finish() -> None:
     """Leave what was imported out of the collections between tests, which makes them quick."""
     gc.collect()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infobip_email_logs import EmailLog, InvalidInput, LogsPage, LogsQuery
+from infobip_email_logs import EmailLog, InvalidInput, LogsPage, LogsQuery, RejectedRecord
 from infobip_email_logs.batches import joined_length
 from infobip_email_logs.matching import sift
 from infobip_email_logs.plans import PROBES, ByIds, ListFacts, OneRequest, Plan
@@ -14,8 +14,14 @@ from infobip_email_logs.plans import PROBES, ByIds, ListFacts, OneRequest, Plan
 Service = Callable[[LogsQuery], Iterable[str]]
 
 
-def run(plan: Plan, service: Service, longest: int = 10_000) -> list[LogsQuery]:
-    """Carry a plan out, one request at a time; return what was asked."""
+def run(
+    plan: Plan,
+    service: Service,
+    longest: int = 10_000,
+    *,
+    delivered: list[str] | None = None,
+) -> list[LogsQuery]:
+    """Carry a plan out, one request at a time; return what was asked, note what is delivered."""
     asked: list[LogsQuery] = []
     while (query := plan.take()) is not None:
         asked.append(query)
@@ -24,7 +30,9 @@ def run(plan: Plan, service: Service, longest: int = 10_000) -> list[LogsQuery]:
             continue
         logs = tuple(EmailLog(message_id=one) for one in service(query))
         assert query.limit == 1000
-        plan.answer(query, sift(LogsPage(logs, size=len(logs), limit=1000), query))
+        new = plan.answer(query, sift(LogsPage(logs, size=len(logs), limit=1000), query))
+        if delivered is not None:
+            delivered.extend(log.message_id or "" for log in new)
     assert plan.over
     return asked
 
@@ -91,7 +99,7 @@ def test_a_client_remembers_what_a_service_does_with_lists() -> None:
     """The next call does not ask in vain again."""
     facts = ListFacts()
     run(by_ids(IDS, facts), looks_at_ten)
-    assert facts.max_ids == facts.trusted <= 10
+    assert facts.max_ids == facts.trusted[0] <= 10
     asked = run(by_ids(IDS, facts), looks_at_ten)
     assert len(asked) == -(-400 // facts.max_ids)
 
@@ -104,6 +112,48 @@ def test_ids_of_which_none_exists_are_unconfirmed_but_for_those_asked_alone() ->
     assert len(asked) == 2 + PROBES
     assert set(plan.missing) == set(alone)
     assert set(plan.unconfirmed) == set(IDS) - set(alone)
+
+
+def test_ids_that_were_late_do_not_make_a_client_distrust_lists() -> None:
+    """A log that appears between a list and the request for it alone proves nothing of lists."""
+    facts = ListFacts()
+    plan = by_ids(IDS[:20], facts)
+    calls = 0
+
+    def late(query: LogsQuery) -> Iterable[str]:
+        nonlocal calls
+        calls += 1
+        return query.message_id if calls > 1 else ()
+
+    delivered = list[str]()
+    run(plan, late, delivered=delivered)
+    assert sorted(delivered) == IDS[:20]
+    assert facts.max_ids == ListFacts().max_ids
+    assert plan.missing == plan.unconfirmed == ()
+
+
+def test_lists_that_are_cut_in_characters_are_noticed() -> None:
+    """Short ids say nothing of how many long ones fit."""
+    plan = by_ids([*IDS[:60], *[f"{number:040}" for number in range(100)]])
+
+    def cut(query: LogsQuery) -> Iterable[str]:
+        return [one for one in query.message_id if ",".join(query.message_id).find(one) < 1000]
+
+    delivered = list[str]()
+    run(plan, cut, delivered=delivered)
+    assert len(delivered) == len(set(delivered)) == 160
+    assert plan.missing == plan.unconfirmed == ()
+
+
+def test_an_id_whose_record_cannot_be_read_is_not_missing() -> None:
+    """It may be the one that was rejected."""
+    plan = by_ids(["a"])
+    query = plan.take()
+    assert query
+    plan.answer(query, LogsPage((), (RejectedRecord(1, 0, "$", "x", {}),), 1, 1000))
+    assert plan.missing == ()
+    assert plan.unconfirmed == ("a",)
+    assert plan.gaps[0].why == "unconfirmed"
 
 
 def test_few_ids_that_do_not_exist_are_all_made_sure_of() -> None:
@@ -149,7 +199,7 @@ def test_records_without_an_id_leave_it_open_who_is_missing() -> None:
     assert plan.unconfirmed == ("a",)
 
 
-@given(longest=st.integers(8, 2048), count=st.integers(1, 400))
+@given(longest=st.integers(100, 2048), count=st.integers(1, 400))
 def test_lists_that_are_too_long_are_halved_and_remembered(longest: int, count: int) -> None:
     """Whatever length a service takes, every id is asked for, and the length is learned."""
     facts = ListFacts()

@@ -58,11 +58,6 @@ def http_date(text: str | None) -> datetime | None:
         return None
     try:
         instant = parsedate_to_datetime(text)
+        return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, IndexError, TypeError, OverflowError):
-        return None
-    if instant.tzinfo is None:
-        instant = instant.replace(tzinfo=UTC)
-    try:
-        return instant.astimezone(UTC)
-    except OverflowError:
         return None

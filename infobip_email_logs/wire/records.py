@@ -39,6 +39,9 @@ class Undecodable(Exception):
         self.reason = reason
 
 
+MAX_EXPONENT = 1000
+"""The digits before or behind the point of a price, about, beyond which it is none."""
+
 _DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 
@@ -68,7 +71,7 @@ def _boolean(value: Any, _type: object) -> bool:
 
 
 def _decimal(value: Any, _type: object) -> Decimal:
-    if isinstance(value, Decimal) and value.is_finite():
+    if isinstance(value, Decimal) and value.is_finite() and abs(value.adjusted()) < MAX_EXPONENT:
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return Decimal(value)
@@ -158,14 +161,13 @@ class RecordDecoder:
         return log
 
     def _trouble(self, raw: Any, error: Exception) -> Undecodable:
+        fields: list[str] = []
         try:
             self._exact(raw, EmailLog)
         except ClassValidationError as group:
             fields, error = _first(group)
-        except Exception as plain:  # noqa: BLE001 - whatever it is, it is what is told
-            fields, error = [], plain
-        else:
-            fields = []
+        except TypeError as plain:
+            error = plain
         wires = [self._names.get(name, _camel(name)) for name in fields]
         value = raw
         for name in wires:

@@ -10,8 +10,8 @@ from .exchange import http_date
 if TYPE_CHECKING:
     from datetime import datetime
 
-LONGEST = 86_400.0
-"""The longest wait that is believed: a day, in seconds."""
+LONGEST = 3600.0
+"""The longest wait that is believed, in seconds: after an hour it does no harm to ask again."""
 
 LONGEST_TEXT = 64
 """The characters of the longest value that is looked at."""

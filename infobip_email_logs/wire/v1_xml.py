@@ -57,15 +57,18 @@ def results(body: bytes, page: int) -> Generator[None, None, list[Any]]:
 
 
 def _results(root: str, document: Any, page: int) -> list[Any]:
-    if root != "LogsResponse" or not is_object(document) or "results" not in document:
-        shown = clip(f"<{root}> {document}")
-        raise DecodeError(
-            f"page {page}: $ holds no list of results, but {shown}", page=page, value=shown
-        )
-    found = document["results"]
-    records: Any = found.get("result", []) if is_object(found) else []
-    listed = records if is_array(records) else [records]
-    return [{} if record is None else record for record in listed]
+    found = document.get("results", document) if is_object(document) else document
+    if root == "LogsResponse" and is_object(document) and "results" in document:
+        if found is None or (isinstance(found, str) and not found.strip()):
+            return []
+        if is_object(found) and found.keys() == {"result"}:
+            records = found["result"]
+            listed = records if is_array(records) else [records]
+            return [{} if record is None else record for record in listed]
+    shown = clip(f"<{root}> {found}")
+    raise DecodeError(
+        f"page {page}: $ holds no list of results, but {shown}", page=page, value=shown
+    )
 
 
 def document(body: bytes) -> Any:

@@ -171,6 +171,22 @@ def test_no_header_breaks_the_reading(text: str) -> None:
     notices(Reply(200, {"date": text, "sunset": text}, b""))
 
 
+@pytest.mark.parametrize(
+    ("text", "hour"),
+    [
+        ("Wed, 21 Oct 2026 07:28:00 GMT", 7),
+        ("Wed, 21 Oct 2026 07:28:00 -0000", 7),
+        ("Wed, 21 Oct 2026 09:28:00 +0200", 7),
+        ("Fri, 31 Dec 9999 23:59:59 -1400", None),
+        ("", None),
+    ],
+)
+def test_the_services_clock_is_read_in_utc(text: str, hour: int | None) -> None:
+    """Whatever zone it is told in; beyond the calendar there is none."""
+    told = notices(Reply(200, {"date": text}, b""))
+    assert (told.date and told.date.hour) == hour
+
+
 def test_the_announcement_of_an_end_is_noticed() -> None:
     """Deprecated paths say so in their headers."""
     told = notices(Reply(200, {"deprecation": "true", "sunset": DATE, "date": DATE}, b""))
