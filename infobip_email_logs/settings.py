@@ -1,13 +1,14 @@
 """The service's address and the credentials, from environment variables; no I/O.
 
-=============================================  ===============================================
-``INFOBIP_BASE_URL``, else ``IB_BASE_URL``     the account's address
-``INFOBIP_API_KEY``, else ``IB_API_KEY``       :class:`~infobip_email_logs.ApiKey`
-``INFOBIP_USERNAME`` and ``INFOBIP_PASSWORD``  :class:`~infobip_email_logs.Basic`
-``INFOBIP_BASIC``                              the same, as ready base64 of ``user:password``
-``INFOBIP_IBSSO_TOKEN``                        :class:`~infobip_email_logs.IbssoToken`
-``INFOBIP_BEARER_TOKEN``                       :class:`~infobip_email_logs.Bearer`
-=============================================  ===============================================
+===================================================  ==========================================
+``INFOBIP_BASE_URL``, else ``IB_BASE_URL``           the account's address
+``INFOBIP_API_KEY``, else ``IB_API_KEY``             :class:`~infobip_email_logs.ApiKey`
+``INFOBIP_USERNAME`` and ``INFOBIP_PASSWORD``        :class:`~infobip_email_logs.Basic`
+``INFOBIP_BASIC``                                    the same, as base64 of ``user:password``
+``INFOBIP_IBSSO_TOKEN``                              :class:`~infobip_email_logs.IbssoToken`
+``INFOBIP_BEARER_TOKEN``                             :class:`~infobip_email_logs.Bearer`
+``INFOBIP_CLIENT_ID`` and ``INFOBIP_CLIENT_SECRET``  :class:`~infobip_email_logs.OAuth2`
+===================================================  ==========================================
 
 A variable that is empty counts as not set.
 """
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from .auth import ApiKey, Auth, Basic, Bearer, IbssoToken
+from .auth import ApiKey, Auth, Basic, Bearer, IbssoToken, OAuth2
 from .errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -42,20 +43,23 @@ VARIABLES: dict[str, tuple[str, ...]] = {
     "basic": ("INFOBIP_BASIC",),
     "ibsso_token": ("INFOBIP_IBSSO_TOKEN",),
     "bearer_token": ("INFOBIP_BEARER_TOKEN",),
+    "client_id": ("INFOBIP_CLIENT_ID",),
+    "client_secret": ("INFOBIP_CLIENT_SECRET",),
 }
 """For each setting the variables that may hold it, the first one that is set counts."""
 
-KINDS: dict[tuple[str, ...], Callable[..., Auth]] = {
+KINDS: dict[tuple[str, ...], Callable[..., Auth | OAuth2]] = {
     ("api_key",): ApiKey,
     ("username", "password"): Basic,
     ("basic",): Basic.encoded,
     ("ibsso_token",): IbssoToken,
     ("bearer_token",): Bearer,
+    ("client_id", "client_secret"): OAuth2,
 }
 """For each kind of credentials the settings that it is made of."""
 
 
-def from_environment(environ: Mapping[str, str] | None = None) -> tuple[str | None, Auth]:
+def from_environment(environ: Mapping[str, str] | None = None) -> tuple[str | None, Auth | OAuth2]:
     """Return the base URL (None where none is set: the shared host) and the credentials.
 
     Args:
@@ -81,7 +85,7 @@ def _first(environ: Mapping[str, str], names: tuple[str, ...]) -> Given | None:
     return next((Given(name, value) for name, value in values if value), None)
 
 
-def credentials(found: Mapping[str, Given]) -> Auth:
+def credentials(found: Mapping[str, Given]) -> Auth | OAuth2:
     """Return the one kind of credentials that ``found`` holds.
 
     Args:
@@ -94,7 +98,8 @@ def credentials(found: Mapping[str, Given]) -> Auth:
     if not kinds:
         raise InvalidInput(
             "no credentials: set INFOBIP_API_KEY (or INFOBIP_USERNAME and INFOBIP_PASSWORD, "
-            "INFOBIP_BASIC, INFOBIP_IBSSO_TOKEN or INFOBIP_BEARER_TOKEN)"
+            "INFOBIP_BASIC, INFOBIP_IBSSO_TOKEN, INFOBIP_BEARER_TOKEN, or INFOBIP_CLIENT_ID and "
+            "INFOBIP_CLIENT_SECRET)"
         )
     if len(kinds) > 1:
         places = [found[part].where for parts in kinds for part in parts if part in found]
@@ -102,7 +107,7 @@ def credentials(found: Mapping[str, Given]) -> Auth:
     return _made(kinds[0], found)
 
 
-def _made(parts: tuple[str, ...], found: Mapping[str, Given]) -> Auth:
+def _made(parts: tuple[str, ...], found: Mapping[str, Given]) -> Auth | OAuth2:
     """Return the credentials that are made of ``parts``."""
     there = [found[part] for part in parts if part in found]
     places = " and ".join(given.where for given in there)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from infobip_email_logs import ApiKey, Basic, Bearer, IbssoToken, InvalidInput
+from infobip_email_logs import ApiKey, Basic, Bearer, IbssoToken, InvalidInput, OAuth2
 from infobip_email_logs.auth import Auth
 from infobip_email_logs.settings import Given, credentials, from_environment, variables
 
@@ -20,10 +20,11 @@ SECRET = "nobody-may-see-this"
         ({"INFOBIP_USERNAME": "u", "INFOBIP_PASSWORD": "p"}, Basic("u", "p")),
         ({"INFOBIP_BASIC": "dTpw"}, Basic("u", "p")),
         ({"INFOBIP_IBSSO_TOKEN": "t"}, IbssoToken("t")),
+        ({"INFOBIP_CLIENT_ID": "i", "INFOBIP_CLIENT_SECRET": "s"}, OAuth2("i", "s")),
         ({"INFOBIP_BEARER_TOKEN": "t", "INFOBIP_API_KEY": " "}, Bearer("t")),
     ],
 )
-def test_kinds(environ: dict[str, str], auth: Auth) -> None:
+def test_kinds(environ: dict[str, str], auth: Auth | OAuth2) -> None:
     """Every kind of credentials is found, and an empty variable counts as not set."""
     assert from_environment(environ) == (None, auth)
 
@@ -48,6 +49,10 @@ def test_base_url(environ: dict[str, str], url: str | None) -> None:
         ({}, "no credentials: set INFOBIP_API_KEY"),
         ({"INFOBIP_USERNAME": SECRET}, "INFOBIP_USERNAME is set, but INFOBIP_PASSWORD is missing"),
         ({"INFOBIP_PASSWORD": SECRET}, "INFOBIP_PASSWORD is set, but INFOBIP_USERNAME is missing"),
+        (
+            {"INFOBIP_CLIENT_SECRET": SECRET},
+            "INFOBIP_CLIENT_SECRET is set, but INFOBIP_CLIENT_ID is missing",
+        ),
         (
             {"IB_API_KEY": SECRET, "INFOBIP_BEARER_TOKEN": SECRET},
             "several kinds of credentials: IB_API_KEY, INFOBIP_BEARER_TOKEN; keep one",

@@ -90,12 +90,11 @@ async def _both(client: EmailLogsClient, sandbox: Sandbox) -> list[_Part]:
 async def _part(name: str, pull: Pull, ids: Ids) -> _Part:
     """Carry one pull out and count the statuses."""
     part = _Part(name, pull)
-    async with pull:
-        with shown(pull, ids) as count:
-            async for log in pull:
-                group = log.status.group_name if log.status else None
-                part.statuses[group or "(none)"] += 1
-                count(log)
+    async with pull, shown(pull, ids) as count:
+        async for log in pull:
+            group = log.status.group_name if log.status else None
+            part.statuses[group or "(none)"] += 1
+            count(log)
     return part
 
 

@@ -21,12 +21,10 @@ from .times import parse_time
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ..auth import Auth
+    from ..auth import Auth, OAuth2
     from ..client import EmailLogsClient
 
 Command = TypeVar("Command", bound="Callable[..., Any]")
-
-CREDENTIALS = ("api_key", "username", "password", "basic", "ibsso_token", "bearer_token")
 
 
 def _together(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
@@ -57,6 +55,8 @@ connection_options = _together(
     _secret("--basic", "INFOBIP_BASIC", "Both of them, as base64 of user:password"),
     _secret("--ibsso-token", "INFOBIP_IBSSO_TOKEN", "A session token"),
     _secret("--bearer-token", "INFOBIP_BEARER_TOKEN", "An OAuth 2.0 access token"),
+    _secret("--client-id", "INFOBIP_CLIENT_ID", "An OAuth 2.0 client"),
+    _secret("--client-secret", "INFOBIP_CLIENT_SECRET", "The client's secret"),
     click.option(
         "--rate",
         metavar="N/TIME",
@@ -220,7 +220,9 @@ def client(given: Mapping[str, Any]) -> EmailLogsClient:
     )
 
 
-def service(given: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[str | None, Auth]:
+def service(
+    given: Mapping[str, Any], environ: Mapping[str, str]
+) -> tuple[str | None, Auth | OAuth2]:
     """Return the address and the credentials: from arguments, else from the environment.
 
     Arguments win: the kinds of credentials that they name are the ones looked for, though the
@@ -229,7 +231,7 @@ def service(given: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[str |
     found = settings.variables(environ)
     named = {
         name: settings.Given(f"--{name.replace('_', '-')}", value)
-        for name in ("base_url", *CREDENTIALS)
+        for name in settings.VARIABLES
         if (value := given[name]) is not None
     }
     wanted = {part for kind in settings.KINDS if not named.keys().isdisjoint(kind) for part in kind}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import sys
-import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import AsyncGenerator, Callable
 
     from rich.progress import Progress
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..pull import Pull
     from .options import Ids
 
-EVERY = 0.1
+EVERY = 0.2
 """Seconds between two looks at the numbers."""
 
 
@@ -28,14 +28,19 @@ def on_terminal() -> bool:
         return False
 
 
-@contextlib.contextmanager
-def shown(stream: Pull, ids: Ids) -> Generator[Callable[[EmailLog], None]]:
+@contextlib.asynccontextmanager
+async def shown(stream: Pull, ids: Ids) -> AsyncGenerator[Callable[[EmailLog], None]]:
     """Show a bar while the context lasts, where somebody watches; yield what counts a log."""
     if not on_terminal():
         yield _uncounted
         return
     with _bar() as bar:
-        yield _Count(bar, stream, ids)
+        count = _Count(bar, stream, ids)
+        ticking = asyncio.create_task(count.keep_showing())
+        try:
+            yield count
+        finally:
+            ticking.cancel()
 
 
 def _uncounted(_log: EmailLog) -> None:
@@ -74,16 +79,17 @@ class _Count:
         wanted = ids.messages if ids.messages is not None else ids.bulks
         self._wanted = None if wanted is None else len(set(wanted))
         self._answered: set[str] = set()
-        self._shown = 0.0
         self._row = bar.add_task("asking", total=self._wanted)
 
     def __call__(self, log: EmailLog) -> None:
         if self._wanted is not None:
             self._answered.add(getattr(log, self._field))
-        now = time.monotonic()
-        if now - self._shown >= EVERY:
-            self._shown = now
+
+    async def keep_showing(self) -> None:
+        """Show how it stands, now and then: there may be requests for long and no log."""
+        while True:
             self._show()
+            await asyncio.sleep(EVERY)
 
     def _show(self) -> None:
         report = self._stream.report

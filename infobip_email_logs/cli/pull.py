@@ -102,7 +102,7 @@ def _begin(client: EmailLogsClient, ids: options.Ids, query: LogsQuery) -> Pull:
 
 async def _stream(stream: Pull, ids: options.Ids, outputs: Outputs) -> None:
     """Write logs as they arrive."""
-    with shown(stream, ids) as count:
+    async with shown(stream, ids) as count:
         async for log in stream:
             await outputs.write_log(log)
             await outputs.write_rejects(stream.rejects)

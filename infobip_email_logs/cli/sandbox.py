@@ -110,6 +110,7 @@ Any of these made-up credentials will do:
   INFOBIP_USERNAME={credentials.username} INFOBIP_PASSWORD={credentials.password}
   INFOBIP_IBSSO_TOKEN={credentials.ibsso_token}
   INFOBIP_BEARER_TOKEN={credentials.bearer_token}
+  INFOBIP_CLIENT_ID={credentials.client_id} INFOBIP_CLIENT_SECRET={credentials.client_secret}
 
 Then, for example:
 

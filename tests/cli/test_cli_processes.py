@@ -3,6 +3,8 @@
 import array
 import fcntl
 import json
+import os
+import pty
 import re
 import signal
 import subprocess
@@ -97,6 +99,27 @@ def test_broken_pipe() -> None:
             told = ended(running)
     assert told.code == 141
     assert told.err == "infobip-email-logs: error: nobody reads the output any more\n"
+
+
+def test_progress_on_a_terminal(tmp_path: Path) -> None:
+    """A terminal on stderr gets a bar and a summary, and the records stay apart from them."""
+    out = tmp_path / "logs.jsonl"
+    near, far = pty.openpty()
+    with served(Traffic(bulks=2, bulk_size=(5, 5), loose=0)) as sandbox:
+        bulks = [text for one in sandbox.bulk_ids for text in ("--bulk-id", one)]
+        sandbox.script(None, Fault(delay=0.5))
+        subprocess.run(
+            [*PROGRAM, "pull", *bulks, "-o", str(out)],
+            env=environment(sandbox.url, TERM="xterm", COLUMNS="120"),
+            stderr=far,
+            check=True,
+        )
+    shown = os.read(near, 1 << 16).decode()
+    os.close(near)
+    os.close(far)
+    assert "1/2 ids, 5 logs, " in shown
+    assert "infobip-email-logs: 10 logs, 2 requests" in shown
+    assert len(out.read_text().splitlines()) == 10
 
 
 def test_ids_on_stdin() -> None:
