@@ -164,8 +164,8 @@ class Asker:
             )
         if told.date and query.sent_since and query.sent_since < told.date - RETENTION:
             self._warn_once(
-                f"the window begins at {query.sent_since.isoformat()}, but logs are kept for "
-                "48 hours only: what is older is not in the answer",
+                "the window begins before the last 48 hours, and logs are not kept for longer: "
+                "what is older may not be in the answer",
                 key="since",
             )
 

@@ -6,7 +6,6 @@ no log and which stretches are not proven to be complete.
 
 from __future__ import annotations
 
-import random
 from collections import deque
 from itertools import accumulate
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -15,13 +14,12 @@ import attrs
 
 from .batches import MAX_LENGTH, Batch, Packer, halves, joined_length
 from .models import Gap
-from .query import MAX_LIMIT, check_id
+from .query import MAX_LIMIT, LogsQuery, check_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from .models import EmailLog, LogsPage
-    from .query import LogsQuery
 
 SHORTEST_LISTS = 100
 """The characters of a list, at least, that a client does not learn to stay below."""
@@ -29,10 +27,10 @@ SHORTEST_LISTS = 100
 IdField = Literal["message_id", "bulk_id"]
 
 PROBES = 8
-"""The further requests, about, by which it is learned whether long lists of ids are kept."""
+"""The ids that are asked for alone, at most, where lists can't be tried out."""
 
-KNOWN = 20
-"""The ids that have a log and are remembered, to try out a list with, at most."""
+SAMPLE: Batch = ()
+"""No ids at all: the latest logs, whose ids a list is tried out with."""
 
 TURN = 500
 """The ids that are packed again before the event loop gets its turn."""
@@ -158,11 +156,10 @@ class ByIds:
     """Asks for the logs of ids, packed into lists where a list is taken.
 
     Whether the service keeps lists of ids is not documented for version 1. So an id without a log
-    counts as missing only where a list is shown to work as far as its place in it. Others are
-    asked for again, in shorter lists that can be trusted or alone: some at first. Where one of
-    these then has a log, a list with it is tried out: is it not kept, all others are asked for in
-    short lists, now and in the client's later calls; is it kept, the log was late, and all others
-    are asked for again.
+    counts as missing only where a list is shown to work as far as its place in it. Where that is
+    not shown by the answers themselves, it is tried out: with a list of ids that have logs, taken
+    from the latest ones. What such a list shows not to work is asked for again in shorter lists,
+    now and in the client's later calls.
 
     Args:
         field: Which ids they are.
@@ -179,11 +176,8 @@ class ByIds:
         self._again: deque[str] = deque()
         self._in_flight = 0
         self._fed = False
-        self._probes_left = PROBES
-        self._probing: set[str] = set()
-        self._trial: Batch = ()
-        self._known: dict[str, None] = {}
-        self._chance = random.Random(0)  # noqa: S311 - a sample that is the same every time
+        self._doubts = iter((self._ask_for_a_sample, self._ask_in_trusted_lists))
+        self._trial: Batch = SAMPLE
         self._seen: set[str] = set()
         self._missing: dict[str, None] = {}
         self._undecided: dict[str, Reach] = {}
@@ -248,6 +242,8 @@ class ByIds:
         return len(batch) <= self._facts.max_ids and joined_length(batch) <= self._facts.max_length
 
     def _asking(self, batch: Batch) -> LogsQuery:
+        if batch == SAMPLE:
+            return LogsQuery(limit=MAX_LIMIT)
         if self._field == "message_id":
             return attrs.evolve(self._query, message_id=batch)
         return attrs.evolve(self._query, bulk_id=batch)
@@ -259,6 +255,9 @@ class ByIds:
         """Learn which ids have logs, and how far lists work."""
         self._in_flight -= 1
         batch = self._asked(asked)
+        if batch == SAMPLE:
+            self._take_sample(page)
+            return ()
         new = self._new_in(batch, page)
         found = {getattr(log, self._field) for log in page.logs}
         kept = self._field not in page.contradictions
@@ -267,30 +266,20 @@ class ByIds:
         if page.full:
             self._gaps.append(full_page(asked))
         clear = kept and not page.full and not page.rejects and None not in found
-        surprises = self._probing.intersection(found)
-        self._probing.difference_update(batch)
         for one, reach in zip(batch, reaches(batch), strict=True):
             if one in found:
-                self._note_found(one)
+                self._undecided.pop(one, None)
             elif clear and one in self._undecided:
                 self._note_absent(one, reach)
-        if batch == self._trial:
-            self._judge(kept=found.issuperset(batch[-1:]))
-        elif surprises and not self._trial:
-            self._try_out(min(surprises))
+        if batch == self._trial and batch[-1] not in found:
+            self._distrust()
         return new
 
     def _new_in(self, batch: Batch, page: LogsPage) -> Sequence[EmailLog]:
-        """Return the logs that were not handed over before: a trial asks for known ids again."""
+        """Return the logs that were not handed over before: a trial may ask for them again."""
         if batch != self._trial:
             return page.logs
         return [log for log in page.logs if getattr(log, self._field) in self._undecided]
-
-    def _note_found(self, one: str) -> None:
-        self._undecided.pop(one, None)
-        self._missing.pop(one, None)
-        if len(self._known) < KNOWN:
-            self._known[one] = None
 
     def _note_absent(self, one: str, reach: Reach) -> None:
         """No log came for an id: it has none if lists are kept as far as that."""
@@ -305,29 +294,56 @@ class ByIds:
         return [one for one, reach in self._undecided.items() if not self._facts.trust(reach)]
 
     def _verify(self) -> None:
-        """Ask again, in lists that can be trusted, where longer ones were silent about ids."""
+        """Take the next step where lists that may not work were silent about ids."""
         for one, reach in list(self._undecided.items()):
             if reach != NOT_ASKED and self._facts.trust(reach):
                 self._note_absent(one, reach)
-        if (doubtful := self._doubtful()) and self._probes_left:
-            ids, length = self._facts.trusted
-            count = min(self._probes_left * ids, len(doubtful))
-            self._probes_left = 0
-            probes = self._chance.sample(doubtful, count)
-            self._probing.update(probes)
-            self._ask_again(probes, self._new_packer(ids, length))
+        doubtful = self._doubtful()
+        step = next(self._doubts, None) if doubtful else None
+        if step:
+            step(doubtful)
 
-    def _try_out(self, late: str) -> None:
-        """Ask for an id in a list whose other ids have logs, where another list was silent."""
-        others = [one for one in self._known if one != late] or self._doubtful()[:1]
-        self._trial = (*others, late)
-        self._ready.appendleft(self._trial)
+    def _ask_for_a_sample(self, doubtful: list[str]) -> None:
+        """Prepare to try a list out, unless one list that can be trusted is enough."""
+        if 1 < self._facts.trusted[0] >= len(doubtful):
+            self._ask_in_trusted_lists(doubtful)
+        else:
+            self._ready.append(SAMPLE)
 
-    def _judge(self, *, kept: bool) -> None:
-        """A list was tried out: ask again for all that longer lists were silent about."""
-        if not kept:
-            self._facts.max_ids = min(self._facts.max_ids, self._facts.trusted[0])
-        self._ask_again(self._doubtful(), self._new_packer())
+    def _take_sample(self, page: LogsPage) -> None:
+        """Try a list out with the ids of the latest logs; where there is no log, none is missed."""
+        if not page.size:
+            for one in self._doubtful():
+                self._note_absent(one, ALONE)
+            return
+        ids = dict.fromkeys(getattr(log, self._field) for log in page.logs)
+        known = tuple(one for one in ids if isinstance(one, str) and "," not in one)
+        self._trial = self._long_enough(known)
+        if len(self._trial) > 1:
+            self._ready.append(self._trial)
+
+    def _long_enough(self, known: Batch) -> Batch:
+        """Return as many ids as make a list that reaches as far as the lists in doubt."""
+        wanted = [self._undecided[one] for one in self._doubtful()]
+        most, longest = (max(sizes) for sizes in zip(*wanted, strict=True))
+        for place, reach in enumerate(reaches(known), 1):
+            if reach[0] > self._facts.max_ids or reach[1] > self._facts.max_length:
+                return known[: place - 1]
+            if reach[0] >= most and reach[1] >= longest:
+                return known[:place]
+        return known
+
+    def _distrust(self) -> None:
+        """A list that was tried out is not kept to its end: ask in shorter ones from now on."""
+        ids, length = self._facts.trusted
+        self._facts.max_ids = min(self._facts.max_ids, ids)
+        self._facts.max_length = min(self._facts.max_length, max(length, SHORTEST_LISTS))
+
+    def _ask_in_trusted_lists(self, doubtful: list[str]) -> None:
+        ids, length = self._facts.trusted
+        known = ids > 1 or len(self._trial) > 1
+        again = doubtful if known else doubtful[:PROBES]
+        self._ask_again(again, self._new_packer(ids, length))
 
     def _ask_again(self, ids: Iterable[str], packer: Packer) -> None:
         self._packer = packer
@@ -360,12 +376,12 @@ class ByIds:
     def gaps(self) -> tuple[Gap, ...]:
         """What is not proven to be complete."""
         told = {one for gap in self._gaps for one in gap.filters.get(self._field, ())}
-        silent = tuple(one for one in self._undecided if one not in told)
+        silent = len(self._undecided.keys() - told)
         if not silent or not self.over:
             return tuple(self._gaps)
         query = self._query
-        filters = {**query.filters, self._field: silent}
-        return (*self._gaps, Gap(query.sent_since, query.sent_until, filters, "unconfirmed"))
+        why = f"{silent} unconfirmed ids"
+        return (*self._gaps, Gap(query.sent_since, query.sent_until, query.filters, why))
 
     @property
     def missing(self) -> tuple[str, ...]:

@@ -26,6 +26,9 @@ PATH = "/email/1/logs"
 _ONE = ("bulk_id", "campaign_reference_id")
 """The filters that take one value in this version."""
 
+_ECHOED = ("bulk_id",)
+"""Those of them that the records of this version tell, so that the client can sift by them."""
+
 
 def request(query: LogsQuery, base: URL, *, accept: Accept = "json") -> Request:
     """Return the one request for ``query``.
@@ -49,7 +52,7 @@ def request(query: LogsQuery, base: URL, *, accept: Accept = "json") -> Request:
 
 def askable(query: LogsQuery) -> LogsQuery:
     """Return the part of ``query`` that one request can ask: the rest is for the client to sift."""
-    dropped: dict[str, Any] = {name: () for name in _ONE if len(getattr(query, name)) > 1}
+    dropped: dict[str, Any] = {name: () for name in _ECHOED if len(getattr(query, name)) > 1}
     return attrs.evolve(query, **dropped)
 
 

@@ -100,7 +100,7 @@ class _Tree:
         self._parser.EndElementHandler = self._end
         self._parser.CharacterDataHandler = self._text
         self._open: list[tuple[str, dict[str, Any], list[str]]] = []
-        self._root: tuple[str, Any] | None = None
+        self._root: tuple[str, Any] = ("", None)
 
     def feed(self, chunk: bytes) -> None:
         """Parse a further piece."""
@@ -109,9 +109,7 @@ class _Tree:
     def end(self) -> tuple[str, Any]:
         """Return the root's name and what it holds."""
         self._parser.Parse(b"", True)
-        if self._root is None:
-            raise ValueError("no element")
-        return self._root
+        return self._root  # without an element, the parser has refused the end
 
     def _refuse(self, *_declaration: object) -> None:
         raise ValueError("a document type declaration is not taken")

@@ -57,6 +57,12 @@ def test_both_error_bodies_are_understood(body: Any, code: str) -> None:
     assert code in str(error)
 
 
+def test_details_may_be_plain_texts() -> None:
+    """Whatever a list of violations holds is told."""
+    error = answer(400, {"errorCode": "E400", "violations": ["limit", 5, None]})
+    assert error.details == ("limit", "5", "")
+
+
 @pytest.mark.parametrize(
     ("status", "kind", "told"),
     [

@@ -91,7 +91,12 @@ def test_version_1_takes_one_of_some_ids(field: str) -> None:
     query = LogsQuery(**{field: ["a", "b"]})  # type: ignore[arg-type]
     with pytest.raises(InvalidInput, match=f"one {field}"):
         v1_json.request(query, BASE)
-    assert query_string(v1_json.askable(query)) == ""
+
+
+def test_several_bulks_are_left_to_the_client_but_several_campaigns_are_not() -> None:
+    """Records tell their bulk, and can be sifted by it; they do not tell their campaign."""
+    query = LogsQuery(bulk_id=["a", "b"], campaign_reference_id=["c", "d"])
+    assert v1_json.askable(query) == LogsQuery(campaign_reference_id=["c", "d"])
 
 
 def test_a_request_holds_no_credential() -> None:
