@@ -30,12 +30,12 @@ from .models import (
     Status,
     StatusGroup,
 )
+from .network import Network, Timeouts
 from .pull import Pull
 from .query import LogsQuery
 from .report import PullReport
 from .retry import Retry, RetryPolicy
 from .settings import from_environment
-from .transport import Network, Timeouts
 from .version import __version__
 
 __all__ = [

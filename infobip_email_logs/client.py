@@ -12,17 +12,20 @@ import attrs
 from .asking import Asker
 from .auth import Auth, OAuth2
 from .bucket import TimeLimit
+from .by_ids import ByIds, IdField
 from .errors import InvalidInput, InvalidState
 from .feeding import Ids, feed_ids
 from .limiter import Limiter, LocalLimiter
+from .lists import ListFacts
 from .lookups import KeepAnswers, Lookups
+from .network import Network, Timeouts, service_url
 from .one_loop import OneLoop
-from .plans import ByIds, IdField, ListFacts, OneRequest, Plan
+from .plans import OneRequest, Plan
 from .pull import Feed, Pull
 from .query import LogsQuery, ids
 from .report import Tally
 from .retry import Retry, RetryPolicy
-from .transport import Network, Timeouts, Transport, service_url
+from .transport import Transport
 from .wire import v1_json
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .plans import ByIds
+    from .by_ids import ByIds
 
 Ids = Iterable[str] | AsyncIterable[str]
 """Where ids come from: a list, a generator, an async generator …"""

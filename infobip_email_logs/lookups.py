@@ -16,8 +16,8 @@ from .query import check_id
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
 
+    from .lists import ListFacts
     from .models import EmailLog
-    from .plans import ListFacts
     from .pull import Pull
 
 LINGER = 0.005

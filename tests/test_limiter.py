@@ -15,7 +15,7 @@ from infobip_email_logs import (
     WaitTooLong,
 )
 from infobip_email_logs.bucket import GRACE, SLACK
-from infobip_email_logs.limiter import FIRST_PAUSE, LONGEST_PAUSE
+from infobip_email_logs.gate import FIRST_PAUSE, LONGEST_PAUSE
 
 
 def now() -> float:

@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from infobip_email_logs import EmailLog, InvalidInput, LogsPage, LogsQuery, RejectedRecord
 from infobip_email_logs.batches import joined_length
+from infobip_email_logs.by_ids import PROBES, ByIds
+from infobip_email_logs.lists import ListFacts
 from infobip_email_logs.matching import sift
-from infobip_email_logs.plans import PROBES, ByIds, ListFacts, OneRequest, Plan
+from infobip_email_logs.plans import OneRequest, Plan
 
 Service = Callable[[LogsQuery], Iterable[str]]
 

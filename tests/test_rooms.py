@@ -21,30 +21,36 @@ ROOMS: dict[str, str] = {
     "bucket": "errors",
     "batches": "errors wire",
     "matching": "wire",
-    "plans": "batches models query",
+    "lists": "batches query",
+    "plans": "models query",
+    "by_ids": "batches lists models plans query",
     "report": "models",
-    "sweep": "errors models query",
     "retry": "errors",
     "one_loop": "errors",
-    "limiter": "bucket errors one_loop",
+    "gate": "",
+    "limiter": "bucket errors gate one_loop",
+    "network": "errors",
     "tokens": "auth errors wire",
-    "transport": "auth errors tokens version wire",
+    "transport": "auth errors network tokens version wire",
     "asking": "errors limiter matching models query report retry transport wire",
-    "feeding": "plans",
+    "feeding": "by_ids",
     "pull": "errors matching models plans query report",
-    "lookups": "batches errors models plans pull query",
-    "client": "asking auth bucket errors feeding limiter lookups models one_loop plans pull query"
-    " report retry transport wire",
+    "lookups": "batches errors lists models pull query",
+    "client": "asking auth bucket by_ids errors feeding limiter lists lookups models network"
+    " one_loop plans pull query report retry transport wire",
     "settings": "auth errors",
     "sandbox": "",
     "cli": EVERYTHING,
-    "__init__": "auth bucket client errors limiter lookups models pull query report retry settings"
-    " transport version",
+    "__init__": "auth bucket client errors limiter lookups models network pull query report retry"
+    " settings version",
     "__main__": "cli",
 }
 """Room → the rooms that it may import. A room is a module, or a folder with all of its files."""
 
-PURE = "auth batches bucket errors json_values matching models plans query report sweep wire"
+PURE = (
+    "auth batches bucket by_ids errors gate json_values lists matching models network plans query"
+    " report wire"
+)
 """These wait for nothing and know no clock: they import none of `WORLD`."""
 
 WORLD = {"aiohttp", "asyncio", "threading", "time"}

@@ -13,9 +13,9 @@ INTERRUPTED = 130
 BROKEN_PIPE = 141
 
 _CODES = (
-    "Exit codes: 0 complete, 1 failed, 2 bad input, 3 incomplete (gaps or rejected records), "
-    "4 refused (the credentials), 130 interrupted, 141 nobody reads the output any more, "
-    "143 terminated."
+    "Exit codes: 0 complete, 1 failed, 2 bad input, 3 incomplete (gaps, unconfirmed ids or "
+    "rejected records), 4 refused (the credentials), 130 interrupted, 141 nobody reads the output "
+    "any more, 143 terminated."
 )
 
 

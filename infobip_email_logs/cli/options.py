@@ -204,8 +204,8 @@ def client(given: Mapping[str, Any]) -> EmailLogsClient:
         InvalidInput: An option can't be used, or there are no credentials.
     """
     from ..client import EmailLogsClient  # noqa: PLC0415 - it imports aiohttp, --help need not
+    from ..network import Network  # noqa: PLC0415
     from ..retry import RetryPolicy  # noqa: PLC0415
-    from ..transport import Network  # noqa: PLC0415
 
     base_url, auth = service(given, os.environ)
     return EmailLogsClient(

@@ -1,0 +1,265 @@
+"""The plan for ids: asks for their logs in lists, and learns which ids have none. Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Literal
+
+import attrs
+
+from .batches import Batch, Packer, halves
+from .lists import ALONE, NOT_ASKED, ListFacts, Reach, reaches
+from .models import Gap
+from .plans import full_page
+from .query import MAX_LIMIT, LogsQuery, check_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from .models import EmailLog, LogsPage
+
+IdField = Literal["message_id", "bulk_id"]
+
+PROBES = 8
+"""The ids that are asked for alone, at most, where lists can't be tried out."""
+
+SAMPLE: Batch = ()
+"""No ids at all: the latest logs, whose ids a list is tried out with."""
+
+TURN = 500
+"""The ids that are packed again before the event loop gets its turn."""
+
+OPEN_BATCHES = 16
+"""The batches that wait for further ids, at most, while ids come in."""
+
+
+class ByIds:
+    """Asks for the logs of ids, packed into lists where a list is taken.
+
+    Whether the service keeps lists of ids is not documented for version 1. So an id without a log
+    counts as missing only where a list is shown to work as far as its place in it. Where that is
+    not shown by the answers themselves, it is tried out: with a list of ids that have logs, taken
+    from the latest ones. What such a list shows not to work is asked for again in shorter lists,
+    now and in the client's later calls.
+
+    Args:
+        field: Which ids they are.
+        query: The other filters of every request.
+        facts: What is known of lists; it is kept up to date.
+    """
+
+    def __init__(self, field: IdField, query: LogsQuery, facts: ListFacts) -> None:
+        self._field = field
+        self._query = attrs.evolve(query, limit=MAX_LIMIT)
+        self._facts = facts
+        self._packer = self._new_packer()
+        self._ready: deque[Batch] = deque()
+        self._again: deque[str] = deque()
+        self._in_flight = 0
+        self._fed = False
+        self._doubts = iter((self._ask_for_a_sample, self._ask_in_trusted_lists))
+        self._trial: Batch = SAMPLE
+        self._seen: set[str] = set()
+        self._missing: dict[str, None] = {}
+        self._undecided: dict[str, Reach] = {}
+        self._gaps: list[Gap] = []
+
+    def _new_packer(self, max_ids: int | None = None, max_length: int | None = None) -> Packer:
+        facts = self._facts
+        return Packer(
+            max_length=max_length or facts.max_length,
+            max_ids=max_ids or facts.max_ids,
+            max_open=OPEN_BATCHES,
+            longest=facts.longest,
+        )
+
+    def feed(self, ids: Iterable[object]) -> None:
+        """Take ids; those that came before are passed over.
+
+        Raises:
+            InvalidInput: One of them can't be an id.
+        """
+        for one in ids:
+            wanted = check_id(one, self._field)
+            if wanted not in self._seen:
+                self._pack(wanted)
+                self._seen.add(wanted)
+
+    def _pack(self, one: str) -> None:
+        if batch := self._packer.add(one):
+            self._ready.append(batch)
+        self._undecided[one] = NOT_ASKED
+
+    def flush(self) -> None:
+        """Ask for what is here, though lists might still fill up."""
+        self._ready.extend(self._packer.flush())
+
+    def end_of_ids(self) -> None:
+        """No ids come any more."""
+        self._fed = True
+        self.flush()
+
+    @property
+    def backlog(self) -> int:
+        """The batches that are ready to be asked for."""
+        return len(self._ready)
+
+    def take(self) -> LogsQuery | None:
+        """Return the next request, if there is one by now."""
+        if self.over:
+            self._verify()
+        while self._again and not self._ready:
+            self._pack_again()
+        if not self._ready:
+            return None
+        batch = self._ready.popleft()
+        while len(batch) > 1 and batch != self._trial and not self._facts.fits(batch):
+            batch, rest = halves(batch)
+            self._ready.appendleft(rest)
+        self._in_flight += 1
+        return self._asking(batch)
+
+    def _asking(self, batch: Batch) -> LogsQuery:
+        if batch == SAMPLE:
+            return LogsQuery(limit=MAX_LIMIT)
+        if self._field == "message_id":
+            return attrs.evolve(self._query, message_id=batch)
+        return attrs.evolve(self._query, bulk_id=batch)
+
+    def _asked(self, query: LogsQuery) -> Batch:
+        return query.message_id if self._field == "message_id" else query.bulk_id
+
+    def answer(self, asked: LogsQuery, page: LogsPage) -> Sequence[EmailLog]:
+        """Learn which ids have logs, and how far lists work."""
+        self._in_flight -= 1
+        batch = self._asked(asked)
+        if batch == SAMPLE:
+            self._take_sample(page)
+            return ()
+        new = self._new_in(batch, page)
+        found = {getattr(log, self._field) for log in page.logs}
+        kept = self._field not in page.contradictions
+        if kept:
+            self._facts.learn(batch, [at for at, one in enumerate(batch, 1) if one in found])
+        if page.full:
+            self._gaps.append(full_page(asked))
+        clear = kept and not page.full and not page.rejects and None not in found
+        for one, reach in zip(batch, reaches(batch), strict=True):
+            if one in found:
+                self._undecided.pop(one, None)
+            elif clear and one in self._undecided:
+                self._note_absent(one, reach)
+        if batch == self._trial and batch[-1] not in found:
+            self._facts.distrust()
+        return new
+
+    def _new_in(self, batch: Batch, page: LogsPage) -> Sequence[EmailLog]:
+        """Return the logs that were not handed over before: a trial may ask for them again."""
+        if batch != self._trial:
+            return page.logs
+        return [log for log in page.logs if getattr(log, self._field) in self._undecided]
+
+    def _note_absent(self, one: str, reach: Reach) -> None:
+        """No log came for an id: it has none if lists are kept as far as that."""
+        if self._facts.trust(reach):
+            self._undecided.pop(one, None)
+            self._missing[one] = None
+        else:
+            self._undecided[one] = reach
+
+    def _doubtful(self) -> list[str]:
+        """Return the ids that were asked for in lists longer than is shown to work."""
+        return [one for one, reach in self._undecided.items() if not self._facts.trust(reach)]
+
+    def _verify(self) -> None:
+        """Take the next step where lists that may not work were silent about ids."""
+        for one, reach in list(self._undecided.items()):
+            if reach != NOT_ASKED and self._facts.trust(reach):
+                self._note_absent(one, reach)
+        doubtful = self._doubtful()
+        step = next(self._doubts, None) if doubtful else None
+        if step:
+            step(doubtful)
+
+    def _ask_for_a_sample(self, doubtful: list[str]) -> None:
+        """Prepare to try a list out, unless one list that can be trusted is enough."""
+        if 1 < self._facts.trusted[0] >= len(doubtful):
+            self._ask_in_trusted_lists(doubtful)
+        else:
+            self._ready.append(SAMPLE)
+
+    def _take_sample(self, page: LogsPage) -> None:
+        """Try a list out with the ids of the latest logs; where there is no log, none is missed."""
+        if not page.size:
+            for one in self._doubtful():
+                self._note_absent(one, ALONE)
+            return
+        ids = dict.fromkeys(getattr(log, self._field) for log in page.logs)
+        known = tuple(one for one in ids if isinstance(one, str) and "," not in one)
+        self._trial = self._long_enough(known)
+        if len(self._trial) > 1:
+            self._ready.append(self._trial)
+
+    def _long_enough(self, known: Batch) -> Batch:
+        """Return as many ids as make a list that reaches as far as the lists in doubt."""
+        wanted = [self._undecided[one] for one in self._doubtful()]
+        most, longest = (max(sizes) for sizes in zip(*wanted, strict=True))
+        for place, reach in enumerate(reaches(known), 1):
+            if reach[0] > self._facts.max_ids or reach[1] > self._facts.max_length:
+                return known[: place - 1]
+            if reach[0] >= most and reach[1] >= longest:
+                return known[:place]
+        return known
+
+    def _ask_in_trusted_lists(self, doubtful: list[str]) -> None:
+        ids, length = self._facts.trusted
+        known = ids > 1 or len(self._trial) > 1
+        again = doubtful if known else doubtful[:PROBES]
+        self._ask_again(again, self._new_packer(ids, length))
+
+    def _ask_again(self, ids: Iterable[str], packer: Packer) -> None:
+        self._packer = packer
+        self._again.extend(ids)
+
+    def _pack_again(self) -> None:
+        """Pack some of the ids that are asked for again."""
+        for _ in range(min(TURN, len(self._again))):
+            self._pack(self._again.popleft())
+        if not self._again:
+            self.flush()
+
+    def too_long(self, asked: LogsQuery) -> bool:
+        """Ask for the halves of a list that is too long, and remember its length."""
+        batch = self._asked(asked)
+        if len(batch) == 1:
+            return False
+        self._in_flight -= 1
+        self._facts.shorten(batch)
+        self._ready.extendleft(reversed(halves(batch)))
+        return True
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left to ask, nor to be fed; asked after :meth:`take` gave nothing."""
+        return self._fed and not (self._in_flight or self._ready or self._again)
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """What is not proven to be complete."""
+        told = {one for gap in self._gaps for one in gap.filters.get(self._field, ())}
+        silent = len(self._undecided.keys() - told)
+        if not silent or not self.over:
+            return tuple(self._gaps)
+        query = self._query
+        why = f"{silent} unconfirmed ids"
+        return (*self._gaps, Gap(query.sent_since, query.sent_until, query.filters, why))
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The ids that have no log."""
+        return tuple(self._missing)
+
+    @property
+    def unconfirmed(self) -> tuple[str, ...]:
+        """The ids that no log came for, though there may be one."""
+        return tuple(self._undecided)
