@@ -24,7 +24,7 @@ PROBES = 8
 """The ids that are asked for alone, at most, where lists can't be tried out."""
 
 SAMPLE: Batch = ()
-"""No ids at all: the latest logs, whose ids a list is tried out with."""
+"""The first trial, without ids: the latest logs, whose ids a list is then tried out with."""
 
 TURN = 500
 """The ids that are packed again before the event loop gets its turn."""
@@ -120,8 +120,8 @@ class ByIds:
         return self._asking(batch)
 
     def _asking(self, batch: Batch) -> LogsQuery:
-        if batch == SAMPLE:
-            return LogsQuery(limit=MAX_LIMIT)
+        if batch == self._trial:
+            return LogsQuery(message_id=batch, limit=MAX_LIMIT)
         if self._field == "message_id":
             return attrs.evolve(self._query, message_id=batch)
         return attrs.evolve(self._query, bulk_id=batch)
@@ -133,10 +133,9 @@ class ByIds:
         """Learn which ids have logs, and how far lists work."""
         self._in_flight -= 1
         batch = self._asked(asked)
-        if batch == SAMPLE:
-            self._take_sample(page)
+        if batch == self._trial:
+            self._take_trial(batch, page)
             return ()
-        new = self._new_in(batch, page)
         found = {getattr(log, self._field) for log in page.logs}
         kept = self._field not in page.contradictions
         if kept:
@@ -149,15 +148,7 @@ class ByIds:
                 self._undecided.pop(one, None)
             elif clear and one in self._undecided:
                 self._note_absent(one, reach)
-        if batch == self._trial and batch[-1] not in found:
-            self._facts.distrust()
-        return new
-
-    def _new_in(self, batch: Batch, page: LogsPage) -> Sequence[EmailLog]:
-        """Return the logs that were not handed over before: a trial may ask for them again."""
-        if batch != self._trial:
-            return page.logs
-        return [log for log in page.logs if getattr(log, self._field) in self._undecided]
+        return page.logs
 
     def _note_absent(self, one: str, reach: Reach) -> None:
         """No log came for an id: it has none if lists are kept as far as that."""
@@ -188,15 +179,26 @@ class ByIds:
         else:
             self._ready.append(SAMPLE)
 
-    def _take_sample(self, page: LogsPage) -> None:
-        """Try a list out with the ids of the latest logs; where there is no log, none is missed."""
+    def _take_trial(self, batch: Batch, page: LogsPage) -> None:
+        """Learn from an answer that was asked for without the filters, only to learn from it."""
+        found = {getattr(log, self._field) for log in page.logs}
+        if batch == SAMPLE:
+            self._try_out(page, [one for one in found if isinstance(one, str) and "," not in one])
+            return
+        if self._field not in page.contradictions:
+            self._facts.learn(batch, [at for at, one in enumerate(batch, 1) if one in found])
+        if batch[-1] not in found:
+            self._facts.distrust()
+        late = [one for one in batch if one in found and one in self._undecided]
+        self._ask_again(late, self._new_packer())
+
+    def _try_out(self, page: LogsPage, known: list[str]) -> None:
+        """Ask for a list of ids that have logs; where there is no log at all, none is missed."""
         if not page.size:
             for one in self._doubtful():
                 self._note_absent(one, ALONE)
             return
-        ids = dict.fromkeys(getattr(log, self._field) for log in page.logs)
-        known = tuple(one for one in ids if isinstance(one, str) and "," not in one)
-        self._trial = self._long_enough(known)
+        self._trial = self._long_enough(tuple(sorted(known)))
         if len(self._trial) > 1:
             self._ready.append(self._trial)
 
@@ -213,7 +215,7 @@ class ByIds:
 
     def _ask_in_trusted_lists(self, doubtful: list[str]) -> None:
         ids, length = self._facts.trusted
-        known = ids > 1 or len(self._trial) > 1
+        known = ids > 1 or len(self._trial) > 1  # else nothing is known of lists at all
         again = doubtful if known else doubtful[:PROBES]
         self._ask_again(again, self._new_packer(ids, length))
 

@@ -387,10 +387,11 @@ async def test_pulls_share_the_limit() -> None:
     lists=st.sampled_from(get_args(V1Lists)),
     concurrency=st.integers(1, 9),
     longest_url=st.integers(150, 3000),
+    status=st.none() | st.sampled_from(["DELIVERED", "PENDING", "EXPIRED"]),
 )
 @settings(max_examples=40, deadline=None)
 def test_a_pull_delivers_exactly_the_truth(
-    chosen: set[int], lists: V1Lists, concurrency: int, longest_url: int
+    chosen: set[int], lists: V1Lists, concurrency: int, longest_url: int, status: str | None
 ) -> None:
     """Whatever ids, whatever the service does with them."""
 
@@ -400,13 +401,18 @@ def test_a_pull_delivers_exactly_the_truth(
             known = sandbox.message_ids
             ids = [known[number] if number < len(known) else f"x{number}" for number in chosen]
             logs: list[EmailLog] = []
-            async with client.logs_by_message_id(ids) as pull:
+            query = LogsQuery(general_status=status)
+            async with client.logs_by_message_id(ids, query=query) as pull:
                 with suppress(IncompleteError):
                     await append_all(pull, logs)
             assert pull.report.complete == (not pull.report.unconfirmed_ids)
-            assert ids_of(logs) == sorted(set(ids) & set(known))
+            matching = sandbox.matching(message_id=ids, general_status=status)
+            wanted = {record.message_id for record in matching}
+            assert set(ids_of(logs)) == wanted
+            assert len(logs) == len(wanted)
             unanswered = {*pull.missing_ids, *pull.report.unconfirmed_ids}
-            assert unanswered == set(ids) - set(known)
+            assert unanswered == set(ids) - wanted
+            assert lists == "ignored" or not pull.report.unconfirmed_ids
 
     asyncio.run(case())
 
