@@ -143,6 +143,21 @@ def test_where_lists_cannot_be_tried_out_some_ids_are_asked_for_alone() -> None:
     assert plan.gaps[0].filters == {}
 
 
+def test_a_trial_that_is_answered_with_something_else_proves_nothing() -> None:
+    """Each id is asked for alone then, and nothing is taken for missing before."""
+    plan = by_ids(IDS[:40])
+
+    def service(query: LogsQuery) -> Iterable[str]:
+        if query.message_id and query.message_id[0] in LATEST:
+            return ["somebody else's"]
+        return takes_a_list_for_one_id(query)
+
+    delivered = list[str]()
+    run(plan, service, delivered=delivered)
+    assert sorted(delivered) == IDS[:40:2]
+    assert set(plan.missing) == set(IDS[1:40:2])
+
+
 def test_the_latest_ids_are_not_delivered_unless_they_are_asked_for() -> None:
     """What lists are tried out with is nobody's, but what was asked for is delivered once."""
     late = LATEST[:3]
