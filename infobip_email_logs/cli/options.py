@@ -72,6 +72,13 @@ connection_options = _together(
         show_default=True,
         help="How often a request is sent, at most, before it has failed.",
     ),
+    click.option(
+        "--accept",
+        type=click.Choice(["json", "xml"]),
+        default="json",
+        show_default=True,
+        help="The form of the answers that is asked for.",
+    ),
     click.option("--proxy", metavar="URL", help="The address of an HTTP proxy."),
     click.option(
         "--ca-file",
@@ -215,6 +222,7 @@ def client(given: Mapping[str, Any]) -> EmailLogsClient:
         concurrency=given.get("concurrency", 1),
         retry=RetryPolicy(attempts=given["attempts"]),
         network=Network(proxy=given["proxy"], ca_file=given["ca_file"]),
+        accept=given["accept"],
         on_bad_record="raise" if given["rejects"] is None else "keep",
         on_retry=say_retry,
     )

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -127,6 +128,18 @@ def test_get(capfd: pytest.CaptureFixture[str], account: Sandbox) -> None:
     )
     told = here(capfd, account.url, "get", "--bulk-id", account.bulk_ids[0], "--limit", "1000")
     assert (told.code, told.err) == (0, "")
+
+
+def test_xml(capfd: pytest.CaptureFixture[str], account: Sandbox) -> None:
+    """The same logs come from answers in either form."""
+    arguments = ("pull", "--bulk-id", account.bulk_ids[0])
+    plain = here(capfd, account.url, *arguments)
+    told = here(capfd, account.url, *arguments, "--accept", "xml")
+    assert account.arrivals[-1].accept == "application/xml"
+    assert told.code == 0
+    for log in (*told.logs, *plain.logs):  # equal numbers, but XML writes them with more digits
+        log["price"]["price_per_message"] = Decimal(log["price"]["price_per_message"])
+    assert told.logs == plain.logs
 
 
 BAD_INPUT = {
