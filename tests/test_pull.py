@@ -372,6 +372,16 @@ async def test_cancelling_the_consumer_leaves_nothing_behind() -> None:
         assert (await client.get_page()).size == 50
 
 
+@pytest.mark.parametrize("concurrency", [None, 3])
+async def test_requests_at_a_time_are_bounded(concurrency: int | None) -> None:
+    """Eight without a word, else as many as are asked for: each needs a connection."""
+    options = {"concurrency": concurrency} if concurrency else {}
+    async with service(Settings(latency=(0.1, 0.3)), MANY, **options) as (sandbox, client):
+        await all_of(client.logs_by_bulk_id(sandbox.bulk_ids))
+        used = {arrival.connection for arrival in sandbox.arrivals}
+        assert len(used) == (concurrency or 8)
+
+
 async def test_pulls_share_the_limit() -> None:
     """Several pulls at once stay within it together."""
     async with service(Settings(latency=(0.02, 0.1)), MANY) as (sandbox, client):
