@@ -129,7 +129,9 @@ class ByIds:
     def _asked(self, query: LogsQuery) -> Batch:
         return query.message_id if self._field == "message_id" else query.bulk_id
 
-    def answer(self, asked: LogsQuery, page: LogsPage) -> Sequence[EmailLog]:
+    def answer(
+        self, asked: LogsQuery, page: LogsPage, wanted: Sequence[EmailLog]
+    ) -> Sequence[EmailLog]:
         """Learn which ids have logs, and how far lists work."""
         self._in_flight -= 1
         batch = self._asked(asked)
@@ -143,12 +145,15 @@ class ByIds:
         if page.full:
             self._gaps.append(full_page(asked))
         clear = kept and not page.full and not page.rejects and None not in found
+        matching = {getattr(log, self._field) for log in wanted}
         for one, reach in zip(batch, reaches(batch), strict=True):
-            if one in found:
+            if one in matching:
                 self._undecided.pop(one, None)
+            elif one in found and not page.full:
+                self._note_absent(one, ALONE)  # it has a log, but none that is wanted
             elif clear and one in self._undecided:
                 self._note_absent(one, reach)
-        return page.logs
+        return wanted
 
     def _note_absent(self, one: str, reach: Reach) -> None:
         """No log came for an id: it has none if lists are kept as far as that."""

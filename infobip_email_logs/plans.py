@@ -16,14 +16,26 @@ if TYPE_CHECKING:
     from .query import LogsQuery
 
 
+FULL_PAGE = "full page"
+"""Why a stretch is not proven: its answer held as many records as it could."""
+
+
 class Plan(Protocol):
     """Says what to ask next, fed with what came back."""
 
     def take(self) -> LogsQuery | None:
         """Return the next request, if there is one by now."""
 
-    def answer(self, asked: LogsQuery, page: LogsPage) -> Sequence[EmailLog]:
-        """Learn from an answer; return those of its logs that were not handed over before."""
+    def answer(
+        self, asked: LogsQuery, page: LogsPage, wanted: Sequence[EmailLog]
+    ) -> Sequence[EmailLog]:
+        """Learn from an answer; return those of the logs that are to be handed over.
+
+        Args:
+            asked: The request.
+            page: Its answer, with the logs that keep what was asked.
+            wanted: Those of them that also keep what the caller wants.
+        """
         ...  # pragma: no cover - a protocol's body never runs
 
     def too_long(self, asked: LogsQuery) -> bool:
@@ -53,7 +65,7 @@ class Plan(Protocol):
 
 def full_page(asked: LogsQuery) -> Gap:
     """Return the gap that a full page leaves."""
-    return Gap(asked.sent_since, asked.sent_until, asked.filters, "full page")
+    return Gap(asked.sent_since, asked.sent_until, asked.filters, FULL_PAGE)
 
 
 class OneRequest:
@@ -72,12 +84,14 @@ class OneRequest:
         query, self._query = self._query, None
         return query
 
-    def answer(self, asked: LogsQuery, page: LogsPage) -> Sequence[EmailLog]:
+    def answer(
+        self, asked: LogsQuery, page: LogsPage, wanted: Sequence[EmailLog]
+    ) -> Sequence[EmailLog]:
         """Take the answer for the whole, unless it is full."""
         self.over = True
         if page.full:
             self.gaps = (full_page(asked),)
-        return page.logs
+        return wanted
 
     def too_long(self, asked: LogsQuery) -> bool:
         """Nothing can be split here."""

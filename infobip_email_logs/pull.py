@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol, Self, cast
 
 from .errors import IncompleteError, InvalidState, RequestRejected, clip
 from .matching import broken_filter
+from .plans import FULL_PAGE
 from .report import PullReport, Tally
 
 if TYPE_CHECKING:
@@ -162,9 +163,9 @@ class _Fetching:
         self.tally.contradictions.update(page.contradictions)
         self.tally.rejected += len(page.rejects)
         self.rejects.extend(page.rejects)
-        new = self.plan.answer(query, page)
-        if wanted := [log for log in new if self._unwanted(log) is None]:
-            await self.buffer.put(wanted)
+        wanted = [log for log in page.logs if self._unwanted(log) is None]
+        if new := self.plan.answer(query, page, wanted):
+            await self.buffer.put(list(new))
 
 
 async def _loudly(work: Coroutine[None, None, None]) -> None:
@@ -227,6 +228,7 @@ class Pull:
         self._logs: deque[EmailLog] = deque()
         self._task: asyncio.Task[None] | None = None
         self._iterated = self._complete = self._closed = self._ended = False
+        self._limited = False
 
     def __aiter__(self) -> Self:
         """Begin to iterate.
@@ -245,7 +247,8 @@ class Pull:
         """Return the next log."""
         tally = self._fetching.tally
         if tally.records == self._limit and not self._ended:
-            self._ended, self._complete = True, not tally.rejected
+            self._ended = self._limited = True
+            self._complete = not tally.rejected
             await self.aclose()
         if tally.records % TURN == TURN - 1:
             await asyncio.sleep(0)
@@ -314,7 +317,7 @@ class Pull:
 
     @property
     def missing_ids(self) -> tuple[str, ...]:
-        """The ids that were asked for and have no log, so far."""
+        """The ids that were asked for and have no log that matches, so far."""
         return self._plan.missing
 
     @property
@@ -329,7 +332,7 @@ class Pull:
             seconds=self._fetching.seconds(self._task.get_loop().time() if self._task else 0.0),
             complete=self._complete,
             missing_ids=self._plan.missing,
-            unconfirmed_ids=self._plan.unconfirmed,
+            unconfirmed_ids=() if self._limited else self._plan.unconfirmed,
             rejected=tally.rejected,
             gaps=self._plan.gaps,
             contradictions=dict(tally.contradictions),
@@ -342,7 +345,11 @@ def _told(gaps: Sequence[Gap]) -> str:
     filters = ", ".join(f"{name}={clip(','.join(few), 60)}" for name, few in first.filters.items())
     stretch = f"{first.since or 'the beginning'} to {first.until or 'the end'}"
     more = f" (and {len(gaps) - 1} more)" if len(gaps) > 1 else ""
-    return f"not proven to be complete: {filters or 'all logs'}, {stretch}: {first.why}{more}"
+    advice = (
+        "; ask for shorter windows, or narrow it with filters" if first.why == FULL_PAGE else ""
+    )
+    what = f"{filters or 'all logs'}, {stretch}: {first.why}{more}"
+    return f"not proven to be complete: {what}{advice}"
 
 
 def _cancel(task: asyncio.Task[None]) -> None:

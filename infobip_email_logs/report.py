@@ -44,10 +44,12 @@ class PullReport:
         throttled: The 429s among the answers.
         retries: The further attempts, after 429s, server errors and broken connections.
         seconds: How long it took.
-        complete: Whether the pull has ended, without a gap, without a rejected record and without
-            an unconfirmed id. Ids that are known to have no log do not count against it.
-        missing_ids: The ids that were asked for and have no log.
+        complete: Whether the pull has ended, or reached its ``limit``, without a gap, without a
+            rejected record and without an unconfirmed id. Missing ids do not count against it.
+        missing_ids: The ids that were asked for and have no log that matches the query. With ids
+            of both kinds these are message ids.
         unconfirmed_ids: The ids that no log came for, though it is not shown that there is none.
+            Those that were not needed to reach the ``limit`` are not among them.
         rejected: The records that could not be decoded.
         gaps: What is not proven to be complete.
         contradictions: For each filter that the service did not keep, how many records broke it;

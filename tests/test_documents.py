@@ -67,11 +67,12 @@ def run(code: str, folder: Path) -> list[str]:
 
 def test_the_first_program(sandbox: Sandbox, tmp_path: Path) -> None:
     """The logs of two bulks are printed."""
-    code = program("your key").replace("https://xyz.api.infobip.com", sandbox.url)
-    code = code.replace("your key", sandbox.credentials.api_key)
+    code = program("your-key").replace("https://xyz.api.infobip.com", sandbox.url)
+    code = code.replace("your-key", sandbox.credentials.api_key)
     one, two = sandbox.bulk_ids[:2]
     lines = run(code.replace('"bulk-1"', f'"{one}"').replace('"bulk-2"', f'"{two}"'), tmp_path)
-    assert len(lines) == size(sandbox, one) + size(sandbox, two)
+    assert len(lines) == size(sandbox, one) + size(sandbox, two) + 1
+    assert lines[-1] == "no logs for ()"
 
 
 @pytest.mark.usefixtures("environment")

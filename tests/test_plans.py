@@ -32,7 +32,8 @@ def run(
             continue
         logs = tuple(EmailLog(message_id=one) for one in service(query))
         assert query.limit == 1000
-        new = plan.answer(query, sift(LogsPage(logs, size=len(logs), limit=1000), query))
+        page = sift(LogsPage(logs, size=len(logs), limit=1000), query)
+        new = plan.answer(query, page, page.logs)
         if delivered is not None:
             delivered.extend(log.message_id or "" for log in new)
     assert plan.over
@@ -179,7 +180,7 @@ def test_an_id_whose_record_cannot_be_read_is_not_missing() -> None:
     plan = by_ids(["a"])
     query = plan.take()
     assert query
-    plan.answer(query, LogsPage((), (RejectedRecord(1, 0, "$", "x", {}),), 1, 1000))
+    plan.answer(query, LogsPage((), (RejectedRecord(1, 0, "$", "x", {}),), 1, 1000), [])
     assert plan.missing == ()
     assert plan.unconfirmed == ("a",)
     assert plan.gaps[0].why == "1 unconfirmed ids"
@@ -207,6 +208,16 @@ def test_hundreds_of_ids_are_packed_again_in_turns() -> None:
     asked = run(plan, takes_a_list_for_one_id)
     assert len(asked) == 5 + 2 + 1000
     assert set(plan.missing) == set(ids) - EXIST
+
+
+def test_an_id_whose_logs_are_not_wanted_is_missing() -> None:
+    """What is missing is a log that matches."""
+    plan = by_ids(["a", "b"])
+    query = plan.take()
+    assert query
+    logs = (EmailLog(message_id="a"), EmailLog(message_id="b"))
+    assert plan.answer(query, LogsPage(logs, size=2, limit=1000), logs[:1]) == logs[:1]
+    assert plan.missing == ("b",)
 
 
 def test_one_id_needs_no_list() -> None:
@@ -239,7 +250,7 @@ def test_records_without_an_id_leave_it_open_who_is_missing() -> None:
     plan = by_ids(["a"])
     (query,) = [plan.take()]
     assert query
-    plan.answer(query, LogsPage((EmailLog(),), size=1, limit=1000))
+    plan.answer(query, LogsPage((EmailLog(),), size=1, limit=1000), [EmailLog()])
     assert plan.missing == ()
     assert plan.unconfirmed == ("a",)
 

@@ -83,6 +83,7 @@ async def test_both_kinds_of_ids_mean_that_both_hold() -> None:
         by_bulk = client.logs_by_bulk_id(bulks, query=LogsQuery(message_id=[*mine, *others]))
         for pull in (client.logs(query), by_message, by_bulk):
             assert ids_of(await all_of(pull)) == sorted(mine)
+        assert set(by_message.missing_ids) == set(others)
 
 
 async def test_a_query_without_ids_is_pulled_in_one_request() -> None:
@@ -120,6 +121,7 @@ async def test_a_limit_bounds_the_total() -> None:
         pull = client.logs_by_bulk_id(sandbox.bulk_ids, query=LogsQuery(limit=33))
         assert len(await all_of(pull)) == 33
         assert (pull.report.records, pull.report.complete) == (33, True)
+        assert pull.report.unconfirmed_ids == ()
         assert all("limit=1000" in arrival.query for arrival in sandbox.arrivals)
         before = len(sandbox.arrivals)
         await settle()

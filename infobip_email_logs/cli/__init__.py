@@ -14,6 +14,10 @@ def main() -> None:
             "pip install 'infobip_email_logs[cli]'\n"
         )
         raise SystemExit(2)
-    from .commands import run  # noqa: PLC0415 - it imports click, which may not be there
+    try:
+        from .commands import run  # noqa: PLC0415 - it imports click, which may not be there
 
-    raise SystemExit(run(sys.argv[1:]))
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:  # before a command takes care of it
+        code = 130
+    raise SystemExit(code)

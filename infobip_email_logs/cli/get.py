@@ -55,6 +55,8 @@ def _verdict(page: LogsPage) -> int:
     """Tell what may be missing, and return the exit code."""
     for name, number in page.contradictions.items():
         say(f"warning: {number} records of the answer break the filter {name}; left out")
+    if not page.size:
+        say("no log matches")
     if page.full:
         say(f"the answer is full ({page.size} of {page.limit}): there may be more; see pull")
     if page.rejects:

@@ -51,11 +51,12 @@ LAST_WORDS = 0.3
 )
 @options.connection_options
 def pull(**given: Any) -> int:
-    """Pull all logs that match, in as many requests as it takes.
+    """Pull all logs of bulks or messages, in as many requests as it takes.
 
-    Bulk ids and message ids together mean logs that have both. Without ids and filters it is all
-    logs. Progress goes to stderr, where that is a terminal; ids without a log are named there,
-    all of them are in the report.
+    Bulk ids and message ids together mean logs that have both. Without ids, all logs that match
+    the filters are asked for in one request: where more than 1000 match, the latest come, and the
+    exit code is 3. Progress goes to stderr, where that is a terminal; ids without a log that
+    matches are named there, all of them are in the report.
     """
     from .outputs import Outputs  # noqa: PLC0415 - --help needs none of this
     from .running import run  # noqa: PLC0415
@@ -81,6 +82,8 @@ async def _pull(
         await stream.aclose()
         error = await _caught(_last_words(stream, outputs, error)) or error
     report = stream.report
+    if isinstance(error, asyncio.CancelledError):
+        say("interrupted; what was received is written")
     if verbose or isinstance(error, asyncio.CancelledError) or on_terminal():
         say(summary(report))
     if error is None or isinstance(error, IncompleteError):

@@ -38,10 +38,10 @@ def say_retry(retry: Retry) -> None:
 
 
 def say_absent(report: PullReport) -> None:
-    """Name the ids without a log, a few of them."""
+    """Name the ids without a log that matches, a few of them."""
     for ids, what in (
-        (report.missing_ids, "without a log"),
-        (report.unconfirmed_ids, "without a log, though not proven to have none"),
+        (report.missing_ids, "without a log that matches"),
+        (report.unconfirmed_ids, "without a log so far, though not proven to have none"),
     ):
         if ids:
             say(f"{len(ids)} {'id' if len(ids) == 1 else 'ids'} {what}: {_few(ids)}")

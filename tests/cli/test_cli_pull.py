@@ -60,7 +60,7 @@ def test_files_and_report(
     )
     assert told.code == 0
     assert told.out == b""
-    assert "7 ids without a log: absent-" in told.err
+    assert "7 ids without a log that matches: absent-" in told.err
     assert " and 2 more\n" in told.err
     assert len(out.read_bytes().splitlines()) == 120
     written = json.loads(report.read_bytes())
@@ -128,6 +128,17 @@ def test_get(capfd: pytest.CaptureFixture[str], account: Sandbox) -> None:
     )
     told = here(capfd, account.url, "get", "--bulk-id", account.bulk_ids[0], "--limit", "1000")
     assert (told.code, told.err) == (0, "")
+
+
+def test_status(capfd: pytest.CaptureFixture[str], account: Sandbox) -> None:
+    """A group is taken in any case; one that is not documented is asked for, and doubted."""
+    told = here(capfd, account.url, "get", "--status", "delivered", "--limit", "1")
+    assert len(told.logs) == 1
+    told = here(capfd, account.url, "get", "--status", "DELIVERED,REJECTED")
+    assert told.code == 0
+    assert told.logs == []
+    assert "warning: --status DELIVERED,REJECTED: no documented group (ACCEPTED, " in told.err
+    assert told.err.endswith("no log matches\n")
 
 
 def test_xml(capfd: pytest.CaptureFixture[str], account: Sandbox) -> None:
