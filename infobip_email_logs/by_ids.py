@@ -145,6 +145,9 @@ class ByIds:
         if page.full:
             self._gaps.append(full_page(asked))
         clear = kept and not page.full and not page.rejects and None not in found
+        if self._facts.cut(page, batch):
+            clear = False
+            self._again.extend(one for one in batch if one not in found)
         matching = {getattr(log, self._field) for log in wanted}
         for one, reach in zip(batch, reaches(batch), strict=True):
             if one in matching:

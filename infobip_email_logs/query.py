@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 MAX_LIMIT = 1000
 """The records that one answer holds at most (API reference, ``limit``)."""
 
+DEFAULT_LIMIT = 50
+"""The records of an answer where the request names no limit (older reference, ``limit``)."""
+
 LISTS = ("message_id", "bulk_id", "campaign_reference_id")
 TEXTS = ("sender", "destination", "general_status", "application_id", "entity_id")
 

@@ -30,7 +30,7 @@ from infobip_email_logs import (
     TransportError,
     WaitTooLong,
 )
-from infobip_email_logs.sandbox import Fault, Sandbox, Settings
+from infobip_email_logs.sandbox import Fault, Sandbox, Settings, Traffic
 
 PASSWORD = "made-up-password"
 
@@ -281,6 +281,16 @@ async def test_one_414_does_not_make_a_client_refuse_ids() -> None:
         before = len(sandbox.arrivals)
         await all_of(client.logs_by_message_id(sandbox.message_ids[:40]))
         assert len(sandbox.arrivals) - before <= 20
+
+
+async def test_a_list_that_is_answered_with_the_default_number_is_asked_for_again() -> None:
+    """The service may ignore `limit`: what is beyond its fifty is neither missing nor lost."""
+    traffic = Traffic(bulks=0, loose=300, hours=24)
+    async with service(Settings(page_cap=50), traffic) as (sandbox, client):
+        pull = client.logs_by_message_id([*sandbox.message_ids, "absent"])
+        assert ids_of(await all_of(pull)) == sorted(sandbox.message_ids)
+        assert pull.missing_ids == ("absent",)
+        assert len(sandbox.arrivals) <= 6 + 2 + 2
 
 
 async def test_an_id_in_another_spelling_is_not_told_to_be_missing() -> None:

@@ -21,7 +21,7 @@ ROOMS: dict[str, str] = {
     "bucket": "errors",
     "batches": "errors wire",
     "matching": "wire",
-    "lists": "batches query",
+    "lists": "batches models query",
     "plans": "models query",
     "by_ids": "batches lists models plans query",
     "report": "models",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import DecodeError
 from ..models import EmailLog, LogsPage, RejectedRecord
+from ..query import DEFAULT_LIMIT
 from . import v1_json, v1_xml
 from .records import VERSION_1, RecordDecoder, Undecodable
 
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
 
     from ..query import LogsQuery
     from .exchange import Reply
-
-DEFAULT_LIMIT = 50
-"""The page size where a request names none (older reference, ``limit``)."""
 
 SLICE = 50
 """The records that are decoded before the event loop gets its turn."""

@@ -101,7 +101,7 @@ def started(url: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
 
 def ended(running: subprocess.Popen[bytes]) -> Told:
     """Return what a started command leaves."""
-    out, err = running.communicate(timeout=10)
+    out, err = running.communicate(timeout=40)
     return checked(Told(running.returncode, out or b"", err.decode()))
 
 
