@@ -107,6 +107,7 @@ class EmailLogsClient:
         self._concurrency = _at_least_one("concurrency", concurrency)
         patience = _an("retry", retry or RetryPolicy(), RetryPolicy)
         self._limiter = _limiter(limit, limiter, patience)
+        self._limiter_is_own = limiter is None
         self._lists = ListFacts()
         if max_ids_length is not None:
             longest = _at_least_one("max_ids_length", max_ids_length)
@@ -160,6 +161,8 @@ class EmailLogsClient:
     async def close(self) -> None:
         """Stop what still runs and close the connections. It can't be used afterwards."""
         self._closed = True
+        if isinstance(self._limiter, LocalLimiter) and self._limiter_is_own:
+            self._limiter.dismiss(lambda: InvalidState("this client is closed"))
         for task in self._tasks:
             task.cancel()
         try:

@@ -172,11 +172,11 @@ class LocalLimiter:
             max_wait=self._max_pause,
         )
 
-    def _refuse_all(self) -> None:
-        """Let nobody wait for the end of a silence that is too long."""
+    def dismiss(self, why: Callable[[], Exception]) -> None:
+        """Let nobody who waits now wait any longer: each is told why."""
         for place in self._queue:
             if not place.done():
-                place.set_exception(self._silenced())
+                place.set_exception(why())
         self._queue.clear()
         self._waiting = 0
 
@@ -255,7 +255,7 @@ class LocalLimiter:
         if end is End.THROTTLED:
             self._gate.close(now, sent_at, retry_after)
             if self.pause > self._max_pause:
-                self._refuse_all()
+                self.dismiss(self._silenced)
         elif end is End.ANSWERED:
             self._gate.open(now, sent_at)
         elif end is End.UNUSED:

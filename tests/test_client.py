@@ -379,6 +379,26 @@ async def test_closing_ends_what_still_runs() -> None:
         assert len(sandbox.arrivals) == 1
 
 
+async def test_closing_is_told_to_those_who_wait_for_the_limit() -> None:
+    """They need not wait for a turn that they can't take; a limiter of others is left alone."""
+    async with service(limit="1/1000s") as (_, client):
+        await client.get_page()
+        waiting = [asyncio.create_task(client.get_page()) for _ in range(3)]
+        await asyncio.sleep(1)
+        start = now()
+        await client.close()
+        done = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [type(one) for one in done] == [InvalidState] * 3
+        assert now() == start
+    shared = LocalLimiter(TimeLimit(1, per=10))
+    async with service(limiter=shared) as (_, client):
+        await client.get_page()
+        patient = asyncio.create_task(shared.acquire())
+        await asyncio.sleep(1)
+        await client.close()
+        (await patient).unused()
+
+
 async def test_another_event_loop_is_told_to_make_its_own_client() -> None:
     """A client belongs to the loop it was first used on."""
     async with service() as (_, client):
