@@ -58,7 +58,8 @@ class ByIds:
         self._in_flight = 0
         self._fed = False
         self._doubts = iter((self._ask_for_a_sample, self._ask_in_trusted_lists))
-        self._trial: Batch = SAMPLE
+        self._trial: Batch | None = SAMPLE
+        self._tried = False
         self._seen: set[str] = set()
         self._missing: dict[str, None] = {}
         self._undecided: dict[str, Reach] = {}
@@ -190,9 +191,11 @@ class ByIds:
     def _take_trial(self, batch: Batch, page: LogsPage) -> None:
         """Learn from an answer that was asked for without the filters, only to learn from it."""
         found = {getattr(log, self._field) for log in page.logs}
+        self._trial = None  # a list that is asked for in earnest may be the same
         if batch == SAMPLE:
             self._try_out(page, [one for one in found if isinstance(one, str) and "," not in one])
             return
+        self._tried = True
         if self._field not in page.contradictions:
             self._facts.learn(batch, [at for at, one in enumerate(batch, 1) if one in found])
         if batch[-1] not in found:
@@ -206,9 +209,12 @@ class ByIds:
             for one in self._doubtful():
                 self._note_absent(one, ALONE)
             return
-        self._trial = self._long_enough(tuple(sorted(known)))
-        if len(self._trial) > 1:
-            self._ready.append(self._trial)
+        self._set_trial(self._long_enough(tuple(sorted(known))))
+
+    def _set_trial(self, batch: Batch) -> None:
+        """Ask for a list next, only to learn from it; one id is none."""
+        self._trial = batch if len(batch) > 1 else None
+        self._ready.extendleft([batch] if self._trial else [])
 
     def _long_enough(self, known: Batch) -> Batch:
         """Return as many ids as make a list that reaches as far as the lists in doubt."""
@@ -223,7 +229,7 @@ class ByIds:
 
     def _ask_in_trusted_lists(self, doubtful: list[str]) -> None:
         ids, length = self._facts.trusted
-        known = ids > 1 or len(self._trial) > 1  # else nothing is known of lists at all
+        known = ids > 1 or self._tried  # else nothing is known of lists at all
         again = doubtful if known else doubtful[:PROBES]
         self._ask_again(again, self._new_packer(ids, length))
 
@@ -245,7 +251,10 @@ class ByIds:
             return False
         self._in_flight -= 1
         self._facts.shorten(batch)
-        self._ready.extendleft(reversed(halves(batch)))
+        if batch == self._trial:  # its ids are nobody's: a shorter trial, or none
+            self._set_trial(halves(batch)[0])
+        else:
+            self._ready.extendleft(reversed(halves(batch)))
         return True
 
     @property

@@ -210,6 +210,45 @@ def test_hundreds_of_ids_are_packed_again_in_turns() -> None:
     assert set(plan.missing) == set(ids) - EXIST
 
 
+def test_a_trial_that_is_too_long_is_made_shorter_and_delivers_nothing() -> None:
+    """Its halves are no lists that anybody asked for."""
+    for longest in (0, 20, 200):
+        plan = by_ids(IDS[1:200:2])
+        delivered = list[str]()
+        while (query := plan.take()) is not None:
+            trial = query.message_id[:1] and query.message_id[0] in LATEST
+            if trial and joined_length(query.message_id) > longest:
+                assert plan.too_long(query)
+                continue
+            logs = tuple(EmailLog(message_id=one) for one in keeps_lists(query))
+            page = LogsPage(logs, size=len(logs), limit=1000)
+            new = plan.answer(query, page, page.logs)
+            delivered.extend(log.message_id or "" for log in new)
+        assert plan.over
+        assert delivered == []
+        assert set(plan.missing) | set(plan.unconfirmed) == set(IDS[1:200:2])
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 30])
+def test_late_logs_that_make_up_the_whole_trial_are_delivered_once(count: int) -> None:
+    """A list that is asked for in earnest is told apart from the trial of the same ids."""
+    late = LATEST[:count]
+    plan = by_ids([*late, "absent-1", "absent-2"])
+    delivered = list[str]()
+    calls = 0
+
+    def service(query: LogsQuery) -> Iterable[str]:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            return ()
+        return [one for one in query.message_id if one in late] if query.message_id else late
+
+    run(plan, service, delivered=delivered)
+    assert sorted(delivered) == late
+    assert calls < 12
+
+
 def test_an_id_whose_logs_are_not_wanted_is_missing() -> None:
     """What is missing is a log that matches."""
     plan = by_ids(["a", "b"])
