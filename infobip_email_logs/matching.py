@@ -51,8 +51,12 @@ def sift(page: LogsPage, query: LogsQuery) -> LogsPage:
     for place, log in enumerate(page.logs):
         names[place] = names[place] or next((n for n in ignored if _value(log, n) is None), None)
     kept = tuple(log for log, name in zip(page.logs, names, strict=True) if not name)
-    contradictions = Counter(name for name in names if name)
-    return attrs.evolve(page, logs=kept, contradictions=dict(contradictions))
+    return attrs.evolve(
+        page,
+        logs=kept,
+        contradictions=dict(Counter(name for name in names if name)),
+        left_out=tuple(log for log, name in zip(page.logs, names, strict=True) if name),
+    )
 
 
 def _value(log: EmailLog, name: str) -> object:

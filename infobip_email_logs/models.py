@@ -229,6 +229,10 @@ class LogsPage:
         size: How many records the service sent.
         limit: How many it could have sent.
         contradictions: For each filter that the service did not keep, how many records broke it.
+        left_out: Those records.
+        date: The service's clock when it answered, cut to the second; None where it told none.
+        next_cursor: Where the next page begins (version 4, asked with ``use_cursor``); None where
+            the service says that there is none.
     """
 
     logs: tuple[EmailLog, ...]
@@ -236,11 +240,14 @@ class LogsPage:
     size: int = 0
     limit: int = 50
     contradictions: Mapping[str, int] = attrs.field(factory=dict[str, int], hash=False)
+    left_out: tuple[EmailLog, ...] = ()
+    date: datetime | None = None
+    next_cursor: str | None = None
 
     @property
     def full(self) -> bool:
-        """Whether the answer may have been cut: it holds as many records as it could."""
-        return self.size >= self.limit
+        """Whether there may be more: it is as large as can be, or names a next page."""
+        return self.size >= self.limit or self.next_cursor is not None
 
 
 @attrs.frozen

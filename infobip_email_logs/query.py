@@ -127,6 +127,9 @@ class LogsQuery:
         campaign_reference_id: One campaign, or several (version 1 takes one).
         application_id: The application it was sent for.
         entity_id: The entity it was sent for.
+        use_cursor: Whether the answer is to tell where the next page begins (version 4).
+        cursor: Where the page begins, as the page before told (version 4); it needs
+            ``use_cursor``.
 
     Raises:
         InvalidInput: A value can't be sent: the message names the field.
@@ -143,9 +146,13 @@ class LogsQuery:
     campaign_reference_id: tuple[str, ...] = attrs.field(default=(), converter=_campaigns)
     application_id: str | None = attrs.field(default=None, validator=_check_text)
     entity_id: str | None = attrs.field(default=None, validator=_check_text)
+    use_cursor: bool = False
+    cursor: str | None = attrs.field(default=None, validator=_check_text)
 
     def __attrs_post_init__(self) -> None:
-        """Refuse a window that ends before it begins."""
+        """Refuse a cursor without its flag, and a window that ends before it begins."""
+        if self.cursor and not self.use_cursor:
+            raise InvalidInput("a cursor needs use_cursor=True beside it")
         if self.sent_since and self.sent_until and self.sent_since > self.sent_until:
             raise InvalidInput(
                 f"sent_since ({self.sent_since.isoformat()}) must not be later than "

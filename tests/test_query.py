@@ -56,3 +56,10 @@ def test_the_filters_of_a_query_are_told_by_field() -> None:
     """A gap is told with the filters that were set."""
     query = LogsQuery(bulk_id="b", general_status=StatusGroup.PENDING, limit=5, sent_since=NOON)
     assert query.filters == {"bulk_id": ("b",), "general_status": ("PENDING",)}
+
+
+def test_a_cursor_needs_its_flag() -> None:
+    """The service refuses one without the other; here nothing is sent."""
+    with pytest.raises(InvalidInput, match="use_cursor=True"):
+        LogsQuery(cursor="abc")
+    assert LogsQuery(cursor="abc", use_cursor=True).filters == {}

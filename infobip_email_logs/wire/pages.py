@@ -8,6 +8,7 @@ from ..errors import DecodeError
 from ..models import EmailLog, LogsPage, RejectedRecord
 from ..query import DEFAULT_LIMIT
 from . import v1_json, v1_xml
+from .exchange import notices
 from .records import VERSION_1, RecordDecoder, Undecodable
 
 if TYPE_CHECKING:
@@ -58,7 +59,13 @@ def read(
             rejects.append(RejectedRecord(page, index, path, trouble.reason, raw))
         if index % SLICE == SLICE - 1:
             yield
-    return LogsPage(tuple(logs), tuple(rejects), len(raws), query.limit or DEFAULT_LIMIT)
+    return LogsPage(
+        tuple(logs),
+        tuple(rejects),
+        len(raws),
+        query.limit or DEFAULT_LIMIT,
+        date=notices(reply).date,
+    )
 
 
 def _undecodable(trouble: Undecodable, path: str, page: int, index: int) -> DecodeError:

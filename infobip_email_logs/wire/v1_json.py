@@ -47,6 +47,8 @@ def request(query: LogsQuery, base: URL, *, accept: Accept = "json") -> Request:
                 f"version 1 of the API takes one {name} in a request, "
                 f"not {len(getattr(query, name))}; ask for each on its own"
             )
+    if query.use_cursor:
+        raise InvalidInput("version 1 of the API has no cursor; version 4 has")
     return Request(urls.url(base, PATH, _parameters(query)), {"Accept": f"application/{accept}"})
 
 

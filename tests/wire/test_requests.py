@@ -102,3 +102,9 @@ def test_several_bulks_are_left_to_the_client_but_several_campaigns_are_not() ->
 def test_a_request_holds_no_credential() -> None:
     """What is asked and who asks are told apart."""
     assert dict(v1_json.request(LogsQuery(), BASE).headers) == {"Accept": "application/json"}
+
+
+def test_version_1_has_no_cursor() -> None:
+    """Nothing is sent that the version does not know."""
+    with pytest.raises(InvalidInput, match="version 4"):
+        v1_json.request(LogsQuery(use_cursor=True), BASE)
