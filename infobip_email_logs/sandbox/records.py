@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
@@ -90,6 +90,30 @@ STATUSES: Mapping[str, Status] = MappingProxyType(
 PENDING = STATUSES["PENDING_ENROUTE"]
 """The status of a record before it is settled."""
 
+ON_THE_WIRE = frozenset(
+    (
+        "applicationId",
+        "bulkId",
+        "campaignReferenceId",
+        "channel",
+        "destination",
+        "doneAt",
+        "entityId",
+        "error",
+        "from",
+        "messageCount",
+        "messageId",
+        "platform",
+        "price",
+        "sender",
+        "sentAt",
+        "status",
+        "text",
+        "to",
+    )
+)
+"""The fields of a record in answers, of both versions."""
+
 _MAILBOX = Error(2, "USER_ERRORS", 5003, "EC_MAILBOX_UNAVAILABLE", "Mailbox unavailable", True)
 _TIMEOUT = Error(3, "OPERATOR_ERRORS", 5009, "EC_HOST_TIMEOUT", "The host did not answer")
 _ERRORS = {"UNDELIVERABLE": _MAILBOX, "EXPIRED": _TIMEOUT, "REJECTED": _MAILBOX}
@@ -115,6 +139,16 @@ def _check_price(_record: object, _field: object, price: str | None) -> None:
         raise ValueError(f"a price is a JSON number as text, not {price!r}")
 
 
+def _names(names: Iterable[str]) -> frozenset[str]:
+    return frozenset((names,) if isinstance(names, str) else names)
+
+
+def _check_names(record: Record, _field: object, names: frozenset[str]) -> None:
+    for name in names:
+        if name.partition(".")[0] not in ON_THE_WIRE | record.extra.keys():
+            raise ValueError(f"no answer has a field {name!r} to leave out")
+
+
 @attrs.frozen(kw_only=True)
 class Record:
     """One email in the logs. A field that is None is left out of the answers.
@@ -136,6 +170,8 @@ class Record:
         application_id: The application that it was sent by.
         entity_id: The entity that it was sent for.
         campaign_reference_id: The campaign; version 4 sends it.
+        hidden: Fields that answers leave out, such as ``sentAt`` or ``status.action``, in the
+            words of a version; filters act on them all the same.
         visible_at: When it appears in the logs, aware; None as soon as the settings let it.
         extra: Further fields on the wire, in JSON's values.
     """
@@ -156,6 +192,9 @@ class Record:
     application_id: str | None = None
     entity_id: str | None = None
     campaign_reference_id: str | None = None
+    hidden: frozenset[str] = attrs.field(
+        default=frozenset[str](), converter=_names, validator=_check_names
+    )
     visible_at: datetime | None = None
     extra: Mapping[str, Any] = attrs.field(factory=dict[str, Any], hash=False)
 

@@ -12,10 +12,12 @@ import uuid
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from random import Random
+from typing import get_args
 
 import attrs
 
 from .records import STATUSES, Record, Status, error_of, from_milliseconds
+from .shapes import Shape, bursts, diurnal, uniform
 
 _HOUR = 3_600_000
 _BULK_BITS = 24
@@ -51,6 +53,10 @@ class Traffic:
         spread: Seconds in which the messages of one bulk are sent; 0 puts them into one
             millisecond.
         loose: How many messages without a bulk.
+        shape: How these lie in the hours: ``uniform``, evenly; ``diurnal``, in a wave with a peak
+            at two in the afternoon, UTC, that is seven times the trough of the night; ``bursts``,
+            in groups within a minute, at random places.
+        burst_size: How many messages a burst has; the last one has the rest.
         hours: Hours before the sandbox's start in which all that is sent.
         ahead: Hours after the start that it goes on for; such a record is seen once its time comes.
         senders: How many sending addresses.
@@ -62,6 +68,8 @@ class Traffic:
     bulk_size: tuple[int, int] = (10, 200)
     spread: float = 30.0
     loose: int = 200
+    shape: Shape = attrs.field(default="uniform", validator=attrs.validators.in_(get_args(Shape)))
+    burst_size: int = attrs.field(default=20_000, validator=attrs.validators.ge(1))
     hours: float = 47.0
     ahead: float = 0.0
     senders: int = 3
@@ -77,12 +85,21 @@ def _moments(traffic: Traffic, start: int, random: Random) -> Iterator[int]:
     first = start - round(traffic.hours * _HOUR)
     length = round((traffic.hours + traffic.ahead) * _HOUR)
     spread = min(round(traffic.spread * 1000), length)
-    for _ in range(traffic.loose):
-        yield (first + int(random.random() * length)) << _BULK_BITS
+    for moment in _loose(traffic, first, length, random):
+        yield (first + moment) << _BULK_BITS
     begins = sorted(int(random.random() * (length - spread)) for _ in range(traffic.bulks))
     for bulk, begin in enumerate(begins, start=1):
         for _ in range(random.randint(*traffic.bulk_size)):
             yield (first + begin + int(random.random() * spread)) << _BULK_BITS | bulk
+
+
+def _loose(traffic: Traffic, first: int, length: int, random: Random) -> Iterator[int]:
+    """Return the times of the loose messages, counted from ``first``."""
+    if traffic.shape == "diurnal":
+        return diurnal(traffic.loose, length, random, first=first)
+    if traffic.shape == "bursts":
+        return bursts(traffic.loose, length, random, size=traffic.burst_size)
+    return uniform(traffic.loose, length, random)
 
 
 class Seeded:

@@ -83,7 +83,7 @@ class Wording:
             if value is not None
         }
         document |= {**self.more, **record.extra}
-        for path in self.absent:
+        for path in self.absent | record.hidden:
             _drop(document, path)
         for path in self.null:
             _drop(document, path, null=True)

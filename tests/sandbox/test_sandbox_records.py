@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 import pytest
-from asking import NOW, V1, ago, asking, sent
+from asking import NOW, V1, V4, ago, asking, sent, stamp
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -179,6 +179,40 @@ async def test_ids_may_be_shared_or_missing() -> None:
         assert sandbox.message_ids == ["a"]
         assert sandbox.bulk_ids == []
         assert "messageId" not in (await ask(f"{V1}?limit=1")).document["results"][0]
+
+
+@pytest.mark.parametrize(
+    ("hidden", "target"),
+    [
+        ("sentAt", f"?sentSince={stamp(ago(6))}&sentUntil={stamp(ago(4))}"),
+        ("messageId", "?messageId=a"),
+        ("bulkId", "?bulkId=x"),
+        ("status", "?generalStatus=REJECTED"),
+        ("status.name", "?generalStatus=REJECTED"),
+    ],
+)
+@pytest.mark.parametrize("path", [V1, V4])
+async def test_some_records_may_lack_fields(hidden: str, target: str, path: str) -> None:
+    """What is hidden in a record is not told, yet the service finds it by that; others tell it."""
+    status = STATUSES["REJECTED_NETWORK"]
+    record = sent("a", 5, bulk_id="x", status=status, hidden={hidden})
+    others = [sent("b", 60), sent("c", 1)]
+    outer, _, inner = hidden.partition(".")
+    async with asking(records=[record, *others]) as (sandbox, ask):
+        (found,) = (await ask(path + target)).document["results"]
+        assert found["text"] == record.text
+        assert inner not in found[outer] if inner else outer not in found
+        assert sandbox.matching(message_id="a") == [record]
+        last, *_ = (await ask(f"{path}?messageId=c")).document["results"]
+        assert outer in last or outer == "bulkId"
+
+
+def test_only_what_an_answer_has_can_be_hidden() -> None:
+    """A name in other words than the answer's would hide nothing, and is refused."""
+    assert sent("a", 1, hidden="status.name").hidden == {"status.name"}
+    assert sent("a", 1, hidden=["new"], extra={"new": 1}).hidden == {"new"}
+    with pytest.raises(ValueError, match="no answer has a field 'sent_at'"):
+        sent("a", 1, hidden={"sentAt", "sent_at"})
 
 
 async def test_the_truth_has_all_filters() -> None:
