@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from heapq import nsmallest
 from itertools import islice
 from random import Random
 from typing import TYPE_CHECKING, Any, cast
@@ -105,7 +106,7 @@ class Pages:
         if choice == "random":
             return self.random.sample(refs, limit)
         if choice == "hash":
-            return sorted(refs, key=lambda ref: crc32(b"%d" % ref))[:limit]
+            return nsmallest(limit, refs, key=lambda ref: crc32(b"%d" % ref))
         start = self.random.randint(0, len(refs) - limit)
         return refs[start : start + limit]
 

@@ -178,19 +178,22 @@ class Store:
 
     def _checks(self, wanted: Wanted, at: Moment) -> Iterator[Check]:
         for name, values in wanted.fields.items():
-            yield self._field_check(name, values, at)
+            pending = name == "general_status" and wanted.high > at.unsettled
+            yield self._group_check(values, at) if pending else self._field_check(name, values)
         if wanted.done_high != _EVER:
             yield lambda ref: self._done(ref, at) <= wanted.done_high
         if self._some_hidden:
             yield lambda ref: self._is_visible(ref, at)
 
-    def _field_check(self, name: str, values: frozenset[str], at: Moment) -> Check:
-        if name != "general_status":
-            return lambda ref: self.value(name, ref) in values
-        return lambda ref: self._general_status(ref, at) in values
+    def _field_check(self, name: str, values: frozenset[str]) -> Check:
+        value, seeded = self.value, self._getters[name]
+        return lambda ref: (seeded(ref) if ref >= 0 else value(name, ref)) in values
 
-    def _general_status(self, ref: int, at: Moment) -> str | None:
-        return self.value("general_status", ref) if self.is_settled(ref, at) else PENDING.group_name
+    def _group_check(self, values: frozenset[str], at: Moment) -> Check:
+        """Return the check of the status group while some records are still pending."""
+        settled = self._field_check("general_status", values)
+        pending = PENDING.group_name in values
+        return lambda ref: settled(ref) if self.is_settled(ref, at) else pending
 
     def _done(self, ref: int, at: Moment) -> int:
         if not self.is_settled(ref, at):

@@ -118,6 +118,7 @@ class Seeded:
         self._bulks = array("i", ((moment & (1 << _BULK_BITS) - 1) - 1 for moment in moments))
         self._key = hashlib.blake2b(str(seed).encode(), digest_size=16).digest()
         self._statuses = [STATUSES[name] for name in traffic.statuses]
+        self._groups = [status.group_name for status in self._statuses]
         self._status = bytes(
             random.choices(
                 range(len(self._statuses)), list(traffic.statuses.values()), k=len(moments)
@@ -194,7 +195,7 @@ class Seeded:
 
     def general_status(self, ordinal: int) -> str:
         """Return the status group."""
-        return self._statuses[self._status[ordinal]].group_name
+        return self._groups[self._status[ordinal]]
 
     def application_id(self, ordinal: int) -> str | None:
         """Return the application; a third of the traffic has none."""
