@@ -15,7 +15,7 @@ from decimal import Decimal
 from infobip_email_logs.matching import sift
 from infobip_email_logs.models import LogsPage
 from infobip_email_logs.query import LogsQuery
-from infobip_email_logs.wire import Reply
+from infobip_email_logs.wire import V1, Reply
 from infobip_email_logs.wire import read as read_slices
 
 PAGES = 40
@@ -59,7 +59,7 @@ def record(chance: random.Random) -> dict[str, object]:
 async def decode(body: bytes) -> LogsPage:
     """Decode a page as the client does."""
     query = LogsQuery(limit=RECORDS)
-    slices = read_slices(Reply(200, {}, body), query=query, page=1, keep_bad=False)
+    slices = read_slices(Reply(200, {}, body), dialect=V1, query=query, page=1, keep_bad=False)
     while True:
         try:
             next(slices)

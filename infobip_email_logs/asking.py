@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from .errors import InvalidInput, InvalidState, RateLimited, TransportError, Unauthorized
 from .matching import sift
 from .retry import Retry, RetryPolicy, retrying
-from .wire import Reply, Request, failure, notices, read, v1_json
+from .wire import Dialect, Reply, Request, failure, notices, read
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +39,7 @@ class Asker:
         limiter: Says when.
         retry: How patient a request is.
         on_retry: Called before each further attempt.
-        accept: The form of the answers that is asked for.
+        dialect: The version of the API that is asked.
         keep_bad: Whether a record that can't be decoded is kept raw, or ends the call.
     """
 
@@ -51,7 +51,7 @@ class Asker:
         limiter: Limiter,
         retry: RetryPolicy,
         on_retry: Callable[[Retry], None] | None,
-        accept: v1_json.Accept,
+        dialect: Dialect,
         keep_bad: bool,
     ) -> None:
         self._base = base
@@ -59,7 +59,7 @@ class Asker:
         self._limiter = limiter
         self._retry = retry
         self._on_retry = on_retry
-        self._accept: v1_json.Accept = accept
+        self._dialect = dialect
         self._keep_bad = keep_bad
         self._said: set[str] = set()
         self._known = False
@@ -74,7 +74,7 @@ class Asker:
             tally: Counts what it costs.
             max_wait: The seconds that the limit may make it wait.
         """
-        request = v1_json.request(query, self._base, accept=self._accept)
+        request = self._dialect.request(query, self._base)
         tally.pages += 1
         page = tally.pages
         reply = await self._persist(request, tally, max_wait)
@@ -146,7 +146,7 @@ class Asker:
 
     async def _decode(self, reply: Reply, query: LogsQuery, page: int) -> LogsPage:
         """Decode a page in slices, the event loop's turn between them."""
-        slices = read(reply, query=query, page=page, keep_bad=self._keep_bad)
+        slices = read(reply, dialect=self._dialect, query=query, page=page, keep_bad=self._keep_bad)
         while True:
             try:
                 next(slices)
@@ -160,7 +160,8 @@ class Asker:
         told = notices(reply)
         if told.deprecation:
             self._warn_once(
-                f"{v1_json.PATH} is announced to end: {told.deprecation}", key="deprecation"
+                f"{self._dialect.path} is announced to end: {told.deprecation}",
+                key="deprecation",
             )
         if told.date and query.sent_since and query.sent_since < told.date - RETENTION:
             self._warn_once(

@@ -11,6 +11,7 @@ import attrs
 
 from .asking import Asker
 from .auth import Auth, OAuth2
+from .batches import MAX_LENGTH
 from .bucket import TimeLimit
 from .by_ids import ByIds, IdField
 from .errors import InvalidInput, InvalidState
@@ -26,7 +27,7 @@ from .query import LogsQuery, ids
 from .report import Tally
 from .retry import Retry, RetryPolicy
 from .transport import Transport
-from .wire import v1_json
+from .wire import Dialect, dialect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
@@ -41,6 +42,11 @@ MILLISECOND = timedelta(milliseconds=1)
 
 LIMIT_V1 = TimeLimit(60, per=60.0)
 """The published limit of version 1: 60 requests a minute for the whole account."""
+
+LIMIT_V4 = TimeLimit(120, per=60.0)
+"""The published limit of version 4: 120 requests a minute for the whole account."""
+
+_LIMITS = {1: LIMIT_V1, 4: LIMIT_V4}
 
 
 _SUCH_AS = {
@@ -65,7 +71,8 @@ class EmailLogsClient:
             None. Plain ``http://`` is for loopback addresses only.
         auth: The credentials: :class:`ApiKey`, :class:`Basic`, :class:`IbssoToken`,
             :class:`Bearer` or :class:`OAuth2`.
-        limit: How many requests the account may make, when it is not 60 a minute.
+        limit: How many requests the account may make, when it is not the published limit: 60 a
+            minute in version 1, 120 in version 4.
         limiter: A limiter of your own, instead.
         concurrency: The requests at a time, at most, of one pull.
         retry: How patient a request is.
@@ -78,6 +85,9 @@ class EmailLogsClient:
             second form; an answer is read as what it says it is, whatever was asked for.
         keep_answers: For how long the answers of :meth:`get_log` are good; they are not kept
             without.
+        api_version: The version of the API that is asked, 1 or 4.
+        repeat_list_keys: Whether version 4 is asked for lists as ``messageId=a&messageId=b``
+            instead of ``messageId=a,b``.
         max_ids_length: The characters of a list of ids, at most.
         on_retry: Called before each further attempt.
 
@@ -99,6 +109,8 @@ class EmailLogsClient:
         session: aiohttp.ClientSession | None = None,
         on_bad_record: Literal["raise", "keep"] = "raise",
         accept: Literal["json", "xml"] = "json",
+        api_version: Literal[1, 4] = 1,
+        repeat_list_keys: bool = False,
         keep_answers: KeepAnswers | None = None,
         max_ids_length: int | None = None,
         on_retry: Callable[[Retry], None] | None = None,
@@ -106,12 +118,18 @@ class EmailLogsClient:
         self._base = service_url(base_url)
         self._concurrency = _at_least_one("concurrency", concurrency)
         patience = _an("retry", retry or RetryPolicy(), RetryPolicy)
-        self._limiter = _limiter(limit, limiter, patience)
+        self._dialect = dialect(
+            _one_of("api_version", api_version, 1, 4),
+            accept=_one_of("accept", accept, "json", "xml"),
+            repeat_keys=repeat_list_keys,
+        )
+        self._limiter = _limiter(limit, limiter, patience, _LIMITS[api_version])
         self._limiter_is_own = limiter is None
-        self._lists = ListFacts()
-        if max_ids_length is not None:
-            longest = _at_least_one("max_ids_length", max_ids_length)
-            self._lists = ListFacts(max_length=longest, longest=longest)
+        longest = _at_least_one(
+            "max_ids_length", MAX_LENGTH if max_ids_length is None else max_ids_length
+        )
+        self._lists = _list_facts("message_id", self._dialect, longest)
+        self._bulk_lists = _list_facts("bulk_id", self._dialect, longest)
         self._transport = Transport(
             self._base,
             _credentials(auth),
@@ -126,7 +144,7 @@ class EmailLogsClient:
             limiter=self._limiter,
             retry=patience,
             on_retry=on_retry,
-            accept=_one_of("accept", accept, "json", "xml"),
+            dialect=self._dialect,
             keep_bad=_one_of("on_bad_record", on_bad_record, "raise", "keep") == "keep",
         )
         self._lookups = Lookups(
@@ -234,7 +252,7 @@ class EmailLogsClient:
             )
         if wanted.bulk_id:
             return self.logs_by_bulk_id(wanted.bulk_id, query=attrs.evolve(wanted, bulk_id=()))
-        asked = v1_json.askable(_widened(wanted))
+        asked = self._dialect.askable(_widened(wanted))
         return self._pull(OneRequest(asked), wanted, asked)
 
     def logs_by_message_id(self, message_ids: Ids, *, query: LogsQuery | None = None) -> Pull:
@@ -270,8 +288,8 @@ class EmailLogsClient:
     def _pull_ids(self, field: IdField, wanted: Ids, query: LogsQuery) -> Pull:
         if getattr(query, field):
             raise InvalidInput(f"give the ids as the argument, not as {field} of the query")
-        facts = self._lists if field == "message_id" else ListFacts(max_ids=1)
-        asked = _alone(v1_json.askable(_widened(query)))
+        facts = self._lists if field == "message_id" else self._bulk_lists
+        asked = _alone(self._dialect.askable(_widened(query)))
         plan = ByIds(field, asked, facts)
         feed = partial(feed_ids, wanted, plan, ahead=self._concurrency)
         return self._pull(plan, query, asked, feed)
@@ -333,6 +351,15 @@ def _alone(query: LogsQuery) -> LogsQuery:
     return attrs.evolve(query, message_id=()) if len(query.message_id) > 1 else query
 
 
+def _list_facts(field: IdField, spoken: Dialect, length: int) -> ListFacts:
+    """Return what is known of lists of ids before the first answer."""
+    if field == "bulk_id" and not spoken.bulk_lists:
+        return ListFacts(max_ids=1)
+    if spoken.repeats_keys:
+        return ListFacts.repeating(spoken.names[field], length)
+    return ListFacts.up_to(length)
+
+
 def _credentials(auth: Any) -> Auth | OAuth2:
     if not isinstance(auth, Auth | OAuth2):
         raise InvalidInput('auth must be credentials, such as ApiKey("…")')
@@ -358,10 +385,13 @@ def _one_of(name: str, value: T, *values: T) -> T:
 
 
 def _limiter(
-    limit: TimeLimit | str | None, limiter: Limiter | None, patience: RetryPolicy
+    limit: TimeLimit | str | None,
+    limiter: Limiter | None,
+    patience: RetryPolicy,
+    published: TimeLimit,
 ) -> Limiter:
     if limiter is None:
-        kept = TimeLimit.parse(limit) if isinstance(limit, str) else limit or LIMIT_V1
+        kept = TimeLimit.parse(limit) if isinstance(limit, str) else limit or published
         return LocalLimiter(kept, max_pause=patience.total)
     if limit is not None:
         raise InvalidInput("give a limit or a limiter, not both")

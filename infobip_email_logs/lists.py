@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 SHORTEST_LISTS = 100
 """The characters of a list, at least, that a client does not learn to stay below."""
 
+MAX_KEYS = 64
+"""The ids of a list in which each has the parameter's name before it, at most."""
+
 Reach = tuple[int, int]
 """How long a list is up to one of its ids: ids, and characters."""
 
@@ -46,6 +49,22 @@ class ListFacts:
     longest: int = MAX_LENGTH
     trusted: Reach = ALONE
     largest: int = 0
+
+    @classmethod
+    def up_to(cls, length: int) -> ListFacts:
+        """Return what is known of lists of up to ``length`` characters, and of ids alone."""
+        return cls(max_length=length, longest=length)
+
+    @classmethod
+    def repeating(cls, key: str, length: int) -> ListFacts:
+        """Return the same for lists in which each id has ``&key=`` before it, not a comma.
+
+        Whether the names count is not documented; here they do. What they may cost at most is set
+        aside, so that no list is longer than ``length``, whatever its ids.
+        """
+        cost = len(f"&{key}=") - 1
+        most = max(1, min(MAX_KEYS, length // (2 * cost)))
+        return cls(max_length=max(1, length - most * cost), max_ids=most, longest=length)
 
     def learn(self, batch: Batch, places: Sequence[int]) -> None:
         """Take note of the places of a list that were answered, counted from 1."""

@@ -36,7 +36,7 @@ ROOMS: dict[str, str] = {
     "feeding": "by_ids",
     "pull": "errors matching models plans query report",
     "lookups": "batches errors lists models pull query",
-    "client": "asking auth bucket by_ids errors feeding limiter lists lookups models network"
+    "client": "asking auth batches bucket by_ids errors feeding limiter lists lookups models network"
     " one_loop plans pull query report retry transport wire",
     "settings": "auth errors",
     "sandbox": "",

@@ -2,43 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from ..errors import DecodeError
 from ..models import EmailLog, LogsPage, RejectedRecord
 from ..query import DEFAULT_LIMIT
-from . import v1_json, v1_xml
 from .exchange import notices
-from .records import VERSION_1, RecordDecoder, Undecodable
+from .records import Undecodable
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from ..query import LogsQuery
+    from .dialects import Dialect
     from .exchange import Reply
 
 SLICE = 50
 """The records that are decoded before the event loop gets its turn."""
 
-_decode = RecordDecoder(VERSION_1)
-
-
-class _Results(Protocol):
-    def __call__(self, body: bytes, page: int) -> Generator[None, None, list[Any]]: ...
-
-
-def _results_of(reply: Reply) -> _Results:
-    """Return what takes the answer apart, by what the answer says it is, not by what was asked."""
-    return v1_xml.results if v1_xml.is_xml(reply) else v1_json.results
-
 
 def read(
-    reply: Reply, *, query: LogsQuery, page: int, keep_bad: bool
+    reply: Reply, *, dialect: Dialect, query: LogsQuery, page: int, keep_bad: bool
 ) -> Generator[None, None, LogsPage]:
     """Decode a reply with status 200, a slice of records a step; return the page.
 
     Args:
         reply: The reply.
+        dialect: What it is written in.
         query: What was asked.
         page: Which answer of the call it is, for error messages.
         keep_bad: Whether a record that can't be decoded is handed over raw, or raised.
@@ -46,12 +36,12 @@ def read(
     Raises:
         DecodeError: The answer is no page; or, without ``keep_bad``, a record can't be decoded.
     """
-    raws = yield from _results_of(reply)(reply.body, page)
+    found = yield from dialect.results(reply, page)
     logs: list[EmailLog] = []
     rejects: list[RejectedRecord] = []
-    for index, raw in enumerate(raws):
+    for index, raw in enumerate(found.records):
         try:
-            logs.append(_decode(raw))
+            logs.append(dialect.log(raw))
         except Undecodable as trouble:
             path = f"$.results[{index}]{trouble.path}"
             if not keep_bad:
@@ -62,9 +52,10 @@ def read(
     return LogsPage(
         tuple(logs),
         tuple(rejects),
-        len(raws),
+        len(found.records),
         query.limit or DEFAULT_LIMIT,
         date=notices(reply).date,
+        next_cursor=found.next_cursor,
     )
 
 

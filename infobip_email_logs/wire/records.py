@@ -7,7 +7,8 @@ is decoded again with cattrs' detailed validation, to learn the path of what is 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -24,9 +25,13 @@ from . import timestamps
 T = TypeVar("T")
 
 Names = Mapping[str, str]
-"""Our name of a field → the service's, where it is not the same in camel case."""
+"""Our name of a field → the service's, where it is not the same in camel case.
+
+``platform.entityId`` is a field of an object within the record.
+"""
 
 VERSION_1: Names = {"sender": "from", "destination": "to"}
+VERSION_4: Names = {"application_id": "platform.applicationId", "entity_id": "platform.entityId"}
 
 
 class Undecodable(Exception):
@@ -100,10 +105,8 @@ def _reader(
     cls: type[T], converter: Converter, names: Names, *, detailed: bool
 ) -> Callable[[Any, Any], T]:
     """Return a function from a JSON object to ``cls``, with what it does not know in ``extra``."""
-    renames: dict[str, Any] = {
-        name: override(rename=wire)
-        for name, wire in _wire_names(cls, names).items()  # type: ignore[arg-type]
-    }
+    wires = _wire_names(cls, names)  # type: ignore[arg-type]
+    renames: dict[str, Any] = {name: _override(wire) for name, wire in wires.items()}
     structure = make_dict_structure_fn(
         cls,
         converter,
@@ -112,17 +115,51 @@ def _reader(
         **renames,
     )
     known = frozenset(rename.rename for rename in renames.values())
+    within = _within(wires.values())
 
     def read(value: Any, _type: Any) -> T:
         if not is_object(value):
             raise TypeError("an object is expected")
         decoded = structure(value, cls)
-        if unknown := value.keys() - known:
-            extra = {key: value[key] for key in value if key in unknown}
-            return attrs.evolve(decoded, extra=extra)  # type: ignore[misc]
-        return decoded
+        extra = _unknown(value, known)
+        for outer, inner in within.items():
+            if is_object(found := value.get(outer)) and (rest := _unknown(found, inner)):
+                extra[outer] = rest
+        return attrs.evolve(decoded, extra=extra) if extra else decoded  # type: ignore[misc]
 
     return read
+
+
+def _unknown(value: dict[str, Any], known: AbstractSet[str]) -> dict[str, Any]:
+    unknown = value.keys() - known
+    return {key: value[key] for key in value if key in unknown} if unknown else {}
+
+
+def _override(wire: str) -> Any:
+    """Return where a field is found; one within an object is taken out of it."""
+    outer, _, inner = wire.partition(".")
+    return override(rename=outer, struct_hook=_text_within(inner) if inner else None)
+
+
+def _text_within(name: str) -> Callable[[Any, Any], str | None]:
+    def read(value: Any, _type: object) -> str | None:
+        if value is None:
+            return None
+        if not is_object(value):
+            raise TypeError("an object is expected")
+        found = value.get(name)
+        return None if found is None else _text(found, str)
+
+    return read
+
+
+def _within(wires: Iterable[str]) -> dict[str, set[str]]:
+    """Return the objects that fields are taken out of, with the names of these fields."""
+    within: dict[str, set[str]] = {}
+    for outer, _, inner in (wire.partition(".") for wire in wires):
+        if inner:
+            within.setdefault(outer, set()).add(inner)
+    return within
 
 
 def _converter(names: Names, *, detailed: bool) -> Converter:
@@ -169,10 +206,11 @@ class RecordDecoder:
         except TypeError as plain:
             error = plain
         wires = [self._names.get(name, _camel(name)) for name in fields]
-        value = raw
-        for name in wires:
-            value = value[name]
-        return Undecodable("".join(f".{name}" for name in wires), clip(repr(value)), str(error))
+        path, value = "", raw
+        for name in ".".join(wires).split("."):
+            if is_object(value) and name in value:
+                path, value = f"{path}.{name}", value[name]
+        return Undecodable(path, clip(repr(value)), str(error))
 
 
 def _first(group: ClassValidationError) -> tuple[list[str], Exception]:

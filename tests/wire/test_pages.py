@@ -18,7 +18,7 @@ from infobip_email_logs import (
     Status,
     StatusGroup,
 )
-from infobip_email_logs.wire import Reply
+from infobip_email_logs.wire import V1, Reply
 from infobip_email_logs.wire import read as read_slices
 from infobip_email_logs.wire.pages import SLICE
 
@@ -40,7 +40,13 @@ GOOD = {
 
 def read(body: bytes, *, keep: bool = False, limit: int | None = None) -> LogsPage:
     """Decode a body to its end."""
-    slices = read_slices(Reply(200, {}, body), query=LogsQuery(limit=limit), page=3, keep_bad=keep)
+    slices = read_slices(
+        Reply(200, {}, body),
+        dialect=V1,
+        query=LogsQuery(limit=limit),
+        page=3,
+        keep_bad=keep,
+    )
     while True:
         try:
             next(slices)
@@ -192,6 +198,7 @@ def test_a_page_is_decoded_in_slices() -> None:
     """The loop gets its turn after every slice."""
     slices = read_slices(
         Reply(200, {}, json.dumps({"results": [{}] * 1000}).encode()),
+        dialect=V1,
         query=LogsQuery(limit=1000),
         page=1,
         keep_bad=False,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infobip_email_logs import DecodeError, EmailLog, LogError, LogsPage, LogsQuery, ServerError
-from infobip_email_logs.wire import Reply, failure, read, v1_xml
+from infobip_email_logs.wire import V1, Reply, failure, read, v1_xml
 
 XML = {"content-type": "application/xml"}
 
@@ -16,7 +16,7 @@ XML = {"content-type": "application/xml"}
 def page_of(body: bytes, headers: dict[str, str] | None = None) -> tuple[LogsPage, int]:
     """Decode a body to its end; return the page and the number of slices."""
     reply = Reply(200, XML if headers is None else headers, body)
-    slices = read(reply, query=LogsQuery(), page=1, keep_bad=True)
+    slices = read(reply, dialect=V1, query=LogsQuery(), page=1, keep_bad=True)
     count = 0
     while True:
         try:
