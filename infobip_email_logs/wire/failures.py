@@ -125,13 +125,28 @@ def _version_4(document: dict[str, Any]) -> _Story | None:
 
 def _details(found: Any) -> Iterator[str]:
     """Yield what is wrong, from a list of violations, or from a mapping of names to words."""
-    if is_object(found):
-        found = [{"property": name, "violation": words} for name, words in found.items()]
-    for item in found[:MAX_DETAILS] if is_array(found) else ():
+    for item in _violations(found)[:MAX_DETAILS]:
         if is_object(item):
             yield clip(f"{_text(item.get('property'))}: {_text(item.get('violation'))}")
         else:
             yield _text(item)
+
+
+def _violations(found: Any) -> list[Any]:
+    """Return the violations one by one; in XML a list may have a wrapper, and one be no list."""
+    if is_object(found) and len(found) == 1:
+        (inner,) = found.values()
+        listed = inner if is_array(inner) else [inner]
+        found = listed if any(map(_is_violation, listed)) else found
+    if _is_violation(found):
+        return [found]
+    if is_object(found):
+        return [{"property": name, "violation": words} for name, words in found.items()]
+    return found if is_array(found) else []
+
+
+def _is_violation(value: Any) -> bool:
+    return is_object(value) and not value.keys().isdisjoint(("property", "violation"))
 
 
 def _text(value: Any) -> str:

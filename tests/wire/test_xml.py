@@ -146,3 +146,27 @@ def test_errors_in_xml_are_understood(body: bytes, code: str | None) -> None:
     assert type(error) is ServerError
     assert error.code == code
     assert "Oops" in str(error)
+
+
+ONE = "<property>limit</property><violation>is too high</violation>"
+
+
+@pytest.mark.parametrize(
+    ("violations", "details"),
+    [
+        ("<violations/>", ()),
+        (f"<violations>{ONE}</violations>", ("limit: is too high",)),
+        (f"<violations><item>{ONE}</item></violations>", ("limit: is too high",)),
+        (
+            f"<violations><item>{ONE}</item><item>{ONE}</item></violations>",
+            ("limit: is too high",) * 2,
+        ),
+        (f"<violations>{ONE}</violations>" * 2, ("limit: is too high",) * 2),
+        ("<violations><limit>is too high</limit></violations>", ("limit: is too high",)),
+    ],
+)
+def test_violations_in_xml_are_told_one_by_one(violations: str, details: tuple[str, ...]) -> None:
+    """XML has several ways to write a list, and none to tell a list of one from what it holds."""
+    body = f"<ApiError><errorCode>E400</errorCode>{violations}<action>Oops</action></ApiError>"
+    error = failure(Reply(400, XML, body.encode()))
+    assert (error.code, error.text, error.details) == ("E400", "Oops", details)
