@@ -62,11 +62,17 @@ connection_options = _together(
     _secret("--client-id", "INFOBIP_CLIENT_ID", "An OAuth 2.0 client"),
     _secret("--client-secret", "INFOBIP_CLIENT_SECRET", "The client's secret"),
     click.option(
+        "--api-version",
+        type=click.Choice(["1", "4"]),
+        default="1",
+        show_default=True,
+        envvar="INFOBIP_API_VERSION",
+        help="The version of the API that is asked, or set INFOBIP_API_VERSION.",
+    ),
+    click.option(
         "--rate",
         metavar="N/TIME",
-        default="60/60s",
-        show_default=True,
-        help="The requests that the account may make.",
+        help="The requests that the account may make; 60/60s by default, in version 4 120/60s.",
     ),
     click.option(
         "--attempts",
@@ -81,7 +87,7 @@ connection_options = _together(
         type=click.Choice(["json", "xml"]),
         default="json",
         show_default=True,
-        help="The form of the answers that is asked for.",
+        help="The form of the answers that is asked for; version 4 has json only.",
     ),
     click.option("--proxy", metavar="URL", help="The address of an HTTP proxy."),
     click.option(
@@ -236,6 +242,7 @@ def client(given: Mapping[str, Any]) -> EmailLogsClient:
         concurrency=given.get("concurrency", 1),
         retry=RetryPolicy(attempts=given["attempts"]),
         network=Network(proxy=given["proxy"], ca_file=given["ca_file"]),
+        api_version=4 if given["api_version"] == "4" else 1,
         accept=given["accept"],
         on_bad_record="raise" if given["rejects"] is None else "keep",
         on_retry=say_retry,
