@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Literal
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
 from .batches import Batch, Packer, halves
 from .lists import ALONE, NOT_ASKED, ListFacts, Reach, reaches
 from .models import Gap
+from .page_facts import PageFacts
 from .plans import full_page
 from .query import MAX_LIMIT, LogsQuery, check_id
+from .sweep import Sweep, widened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from .models import EmailLog, LogsPage
+    from .models import LogsPage
+    from .overlap import Record
 
 IdField = Literal["message_id", "bulk_id"]
 
@@ -33,6 +37,25 @@ OPEN_BATCHES = 16
 """The batches that wait for further ids, at most, while ids come in."""
 
 
+@attrs.define(eq=False)
+class _Batch:
+    """A batch with more logs than a page holds.
+
+    Attributes:
+        batch: Its ids.
+        plan: How all of its logs are had.
+        found: The ids that logs came for.
+        matching: The ids that logs came for that are wanted.
+        clear: Whether silence about an id means something.
+    """
+
+    batch: Batch
+    plan: Sweep
+    found: set[str | None] = attrs.field(factory=set["str | None"])
+    matching: set[str | None] = attrs.field(factory=set["str | None"])
+    clear: bool = True
+
+
 class ByIds:
     """Asks for the logs of ids, packed into lists where a list is taken.
 
@@ -46,12 +69,29 @@ class ByIds:
         field: Which ids they are.
         query: The other filters of every request.
         facts: What is known of lists; it is kept up to date.
+        pages: What is known of pages; it is kept up to date.
+        cursors: Whether pages tell where the next one begins.
     """
 
-    def __init__(self, field: IdField, query: LogsQuery, facts: ListFacts) -> None:
+    strategy = "by_id"
+
+    def __init__(
+        self,
+        field: IdField,
+        query: LogsQuery,
+        facts: ListFacts,
+        *,
+        pages: PageFacts | None = None,
+        cursors: bool = False,
+    ) -> None:
         self._field = field
-        self._query = attrs.evolve(query, limit=MAX_LIMIT)
+        self._plain = query
+        self._query = attrs.evolve(widened(query), limit=MAX_LIMIT, use_cursor=cursors)
         self._facts = facts
+        self._pages = pages or PageFacts()
+        self._cursors = cursors
+        self._sweeps: list[_Batch] = []
+        self._sweeping: dict[LogsQuery, _Batch] = {}
         self._packer = self._new_packer()
         self._ready: deque[Batch] = deque()
         self._again: deque[str] = deque()
@@ -111,6 +151,10 @@ class ByIds:
             self._verify()
         while self._again and not self._ready:
             self._pack_again()
+        for sweep in self._sweeps:
+            if query := sweep.plan.take():
+                self._sweeping[query] = sweep
+                return query
         if not self._ready:
             return None
         batch = self._ready.popleft()
@@ -122,7 +166,8 @@ class ByIds:
 
     def _asking(self, batch: Batch) -> LogsQuery:
         if batch == self._trial:
-            return LogsQuery(message_id=batch, limit=MAX_LIMIT)
+            trial: dict[str, Any] = {self._field: batch}
+            return LogsQuery(limit=MAX_LIMIT, **trial)
         if self._field == "message_id":
             return attrs.evolve(self._query, message_id=batch)
         return attrs.evolve(self._query, bulk_id=batch)
@@ -131,33 +176,92 @@ class ByIds:
         return query.message_id if self._field == "message_id" else query.bulk_id
 
     def answer(
-        self, asked: LogsQuery, page: LogsPage, wanted: Sequence[EmailLog]
-    ) -> Sequence[EmailLog]:
+        self, asked: LogsQuery, page: LogsPage, wanted: Sequence[Record]
+    ) -> Sequence[Record]:
         """Learn which ids have logs, and how far lists work."""
+        if sweep := self._sweeping.pop(asked, None):
+            return self._follow(sweep, asked, page, wanted)
         self._in_flight -= 1
         batch = self._asked(asked)
         if batch == self._trial:
             self._take_trial(batch, page)
             return ()
-        found = {getattr(log, self._field) for log in page.logs}
         kept = self._field not in page.contradictions
-        if kept:
-            self._facts.learn(batch, [at for at, one in enumerate(batch, 1) if one in found])
+        if page.full and kept:
+            return self._begin(batch, asked, page, wanted)
         if page.full:
             self._gaps.append(full_page(asked))
+        found = self._ids(page.logs)
+        if kept:
+            self._facts.learn(batch, [at for at, one in enumerate(batch, 1) if one in found])
         clear = kept and not page.full and not page.rejects and None not in found
         if self._facts.cut(page, batch):
             clear = False
             self._again.extend(one for one in batch if one not in found)
-        matching = {getattr(log, self._field) for log in wanted}
+        self._note(batch, found, self._ids(wanted), clear=clear, full=page.full)
+        return wanted
+
+    def _ids(self, records: Iterable[Record]) -> set[str | None]:
+        return {getattr(record, self._field, None) for record in records}
+
+    def _note(
+        self,
+        batch: Batch,
+        found: set[str | None],
+        matching: set[str | None],
+        *,
+        clear: bool,
+        full: bool = False,
+    ) -> None:
+        """Take note of which ids of a batch have logs.
+
+        Args:
+            batch: The ids.
+            found: Those that logs came for.
+            matching: Those that logs came for that are wanted.
+            clear: Whether silence about an id means something.
+            full: Whether logs are missing.
+        """
         for one, reach in zip(batch, reaches(batch), strict=True):
             if one in matching:
                 self._undecided.pop(one, None)
-            elif one in found and not page.full:
+            elif one in found and not full:
                 self._note_absent(one, ALONE)  # it has a log, but none that is wanted
             elif clear and one in self._undecided:
                 self._note_absent(one, reach)
-        return wanted
+
+    def _begin(
+        self, batch: Batch, asked: LogsQuery, page: LogsPage, wanted: Sequence[Record]
+    ) -> Sequence[Record]:
+        """Go through the logs of a batch, of which there are more than a page holds."""
+        ids: dict[str, Any] = {self._field: batch}
+        query = attrs.evolve(self._plain, **ids)
+        sweep = _Batch(batch, Sweep(query, self._pages, cursors=self._cursors))
+        sweep.plan.begin(asked)
+        self._sweeps.append(sweep)
+        return self._follow(sweep, asked, page, wanted)
+
+    def _follow(
+        self, sweep: _Batch, asked: LogsQuery, page: LogsPage, wanted: Sequence[Record]
+    ) -> Sequence[Record]:
+        """Learn from a page of a batch that has several."""
+        new = sweep.plan.answer(asked, page, wanted)
+        sweep.clear &= not page.rejects and self._field not in page.contradictions
+        sweep.found |= self._ids(page.logs)
+        sweep.matching |= self._ids(wanted)
+        self._finish(sweep)
+        return new
+
+    def _finish(self, sweep: _Batch) -> None:
+        """Take note of what a batch with several pages showed, when it is at its end."""
+        if not sweep.plan.over:
+            return
+        self._sweeps.remove(sweep)
+        self._gaps.extend(sweep.plan.gaps)
+        places = [at for at, one in enumerate(sweep.batch, 1) if one in sweep.found]
+        self._facts.learn(sweep.batch, places)
+        clear = sweep.clear and not sweep.plan.gaps and None not in sweep.found
+        self._note(sweep.batch, sweep.found, sweep.matching, clear=clear)
 
     def _note_absent(self, one: str, reach: Reach) -> None:
         """No log came for an id: it has none if lists are kept as far as that."""
@@ -190,7 +294,7 @@ class ByIds:
 
     def _take_trial(self, batch: Batch, page: LogsPage) -> None:
         """Learn from an answer that was asked for without the filters, only to learn from it."""
-        found = {getattr(log, self._field) for log in page.logs}
+        found = self._ids(page.logs)
         self._trial = None  # a list that is asked for in earnest may be the same
         if batch == SAMPLE:
             self._try_out(page, [one for one in found if isinstance(one, str) and "," not in one])
@@ -244,6 +348,16 @@ class ByIds:
         if not self._again:
             self.flush()
 
+    def refused(self, asked: LogsQuery, status: int) -> bool:
+        """Ask for less where the service found the URL too long."""
+        if sweep := self._sweeping.get(asked):
+            if not sweep.plan.refused(asked, status):
+                return False
+            del self._sweeping[asked]
+            self._finish(sweep)
+            return True
+        return status == HTTPStatus.REQUEST_URI_TOO_LONG and self.too_long(asked)
+
     def too_long(self, asked: LogsQuery) -> bool:
         """Ask for the halves of a list that is too long, and remember its length."""
         batch = self._asked(asked)
@@ -260,7 +374,32 @@ class ByIds:
     @property
     def over(self) -> bool:
         """Whether nothing is left to ask, nor to be fed; asked after :meth:`take` gave nothing."""
-        return self._fed and not (self._in_flight or self._ready or self._again)
+        left = self._in_flight or self._ready or self._again or self._sweeps
+        return self._fed and not left
+
+    def stop(self, why: str) -> None:
+        """Ask for nothing any more: undecided ids, and logs that were not read, are gaps."""
+        for sweep in self._sweeps:
+            sweep.plan.stop(why)
+            self._gaps.extend(sweep.plan.gaps)
+        begun = {one for sweep in self._sweeps for one in sweep.matching}
+        if left := tuple(one for one in self._undecided if one not in begun):
+            query = self._plain
+            filters = {**query.filters, self._field: left}
+            self._gaps.append(Gap(query.sent_since, query.sent_until, filters, why))
+        self._sweeps.clear()
+        self._sweeping.clear()
+        self._ready.clear()
+        self._again.clear()
+        self._in_flight, self._fed = 0, True
+        self._doubts = iter(())
+
+    @property
+    def expected(self) -> float:
+        """How many further requests are expected, as far as is known by now."""
+        again = -(-len(self._again) // max(1, self._facts.max_ids))
+        sweeps = sum(sweep.plan.expected for sweep in self._sweeps)
+        return self._in_flight + len(self._ready) + again + sweeps
 
     @property
     def gaps(self) -> tuple[Gap, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
@@ -21,11 +20,12 @@ from .lists import ListFacts
 from .lookups import KeepAnswers, Lookups
 from .network import Network, Timeouts, service_url
 from .one_loop import OneLoop
-from .plans import OneRequest, Plan
+from .page_facts import PageFacts
 from .pull import Feed, Pull
 from .query import LogsQuery, ids
 from .report import Tally
 from .retry import Retry, RetryPolicy
+from .sweep import Sweep
 from .transport import Transport
 from .wire import Dialect, dialect
 
@@ -37,8 +37,7 @@ if TYPE_CHECKING:
     from yarl import URL
 
     from .models import EmailLog, LogsPage
-
-MILLISECOND = timedelta(milliseconds=1)
+    from .plans import Plan
 
 LIMIT_V1 = TimeLimit(60, per=60.0)
 """The published limit of version 1: 60 requests a minute for the whole account."""
@@ -130,6 +129,7 @@ class EmailLogsClient:
         )
         self._lists = _list_facts("message_id", self._dialect, longest)
         self._bulk_lists = _list_facts("bulk_id", self._dialect, longest)
+        self._pages = PageFacts()
         self._transport = Transport(
             self._base,
             _credentials(auth),
@@ -236,11 +236,13 @@ class EmailLogsClient:
         return dict(zip(wanted, await self._lookups.get_all(wanted), strict=True))
 
     def logs(self, query: LogsQuery | None = None) -> Pull:
-        """Return all logs that match, as a stream.
+        """Return all logs that match, as a stream, however many there are.
 
-        A window is asked for once; where more logs match than one answer holds, the stream ends
-        with :class:`IncompleteError`. Several ids are asked for as by :meth:`logs_by_message_id`
-        and :meth:`logs_by_bulk_id`.
+        Where more logs match than one answer holds, the window is gone through in as many requests
+        as it takes. What is not proven to be complete ends the stream with
+        :class:`IncompleteError`, after everything else: more than 1000 logs within one millisecond
+        (version 1), and logs that expired before their turn came. Ids are asked for as by
+        :meth:`logs_by_message_id` and :meth:`logs_by_bulk_id`.
 
         Args:
             query: The filters; ``limit`` bounds the number of logs in total.
@@ -252,8 +254,11 @@ class EmailLogsClient:
             )
         if wanted.bulk_id:
             return self.logs_by_bulk_id(wanted.bulk_id, query=attrs.evolve(wanted, bulk_id=()))
-        asked = self._dialect.askable(_widened(wanted))
-        return self._pull(OneRequest(asked), wanted, asked)
+        asked = self._dialect.askable(wanted)
+        return self._pull(self._sweep(asked), wanted, asked)
+
+    def _sweep(self, query: LogsQuery) -> Sweep:
+        return Sweep(query, self._pages, cursors=self._dialect.cursors)
 
     def logs_by_message_id(self, message_ids: Ids, *, query: LogsQuery | None = None) -> Pull:
         """Return the logs of messages, as a stream.
@@ -289,8 +294,8 @@ class EmailLogsClient:
         if getattr(query, field):
             raise InvalidInput(f"give the ids as the argument, not as {field} of the query")
         facts = self._lists if field == "message_id" else self._bulk_lists
-        asked = _alone(self._dialect.askable(_widened(query)))
-        plan = ByIds(field, asked, facts)
+        asked = _alone(self._dialect.askable(query))
+        plan = ByIds(field, asked, facts, pages=self._pages, cursors=self._dialect.cursors)
         feed = partial(feed_ids, wanted, plan, ahead=self._concurrency)
         return self._pull(plan, query, asked, feed)
 
@@ -328,22 +333,6 @@ class EmailLogsClient:
     def _check_open(self) -> None:
         if self._closed:
             raise InvalidState("this client is closed")
-
-
-def _widened(query: LogsQuery) -> LogsQuery:
-    """Return the query with a window that is a millisecond wider at both ends.
-
-    Whether the service's bounds are inclusive is not documented; here they are.
-    """
-    since, until = query.sent_since, query.sent_until
-    try:
-        return attrs.evolve(
-            query,
-            sent_since=since and since - MILLISECOND,
-            sent_until=until and until + MILLISECOND,
-        )
-    except OverflowError:
-        return query
 
 
 def _alone(query: LogsQuery) -> LogsQuery:

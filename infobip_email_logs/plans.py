@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-import attrs
-
 from .models import Gap
-from .query import MAX_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .models import EmailLog, LogsPage
+    from .models import LogsPage
+    from .overlap import Record
     from .query import LogsQuery
 
 
@@ -27,19 +25,32 @@ class Plan(Protocol):
         """Return the next request, if there is one by now."""
 
     def answer(
-        self, asked: LogsQuery, page: LogsPage, wanted: Sequence[EmailLog]
-    ) -> Sequence[EmailLog]:
-        """Learn from an answer; return those of the logs that are to be handed over.
+        self, asked: LogsQuery, page: LogsPage, wanted: Sequence[Record]
+    ) -> Sequence[Record]:
+        """Learn from an answer; return those of its records that are to be handed over.
 
         Args:
             asked: The request.
             page: Its answer, with the logs that keep what was asked.
-            wanted: Those of them that also keep what the caller wants.
+            wanted: Those of them that also keep what the caller wants, and the undecodable ones.
         """
         ...  # pragma: no cover - a protocol's body never runs
 
-    def too_long(self, asked: LogsQuery) -> bool:
-        """The service found the URL too long: say whether it is asked again in parts."""
+    def refused(self, asked: LogsQuery, status: int) -> bool:
+        """The service refused a request for good: say whether something else is asked instead."""
+        ...  # pragma: no cover - a protocol's body never runs
+
+    def stop(self, why: str) -> None:
+        """Ask for nothing any more: what is not complete is a gap."""
+
+    @property
+    def strategy(self) -> str:
+        """How the logs are had: ``"by_id"`` or ``"sweep"``."""
+        ...  # pragma: no cover - a protocol's body never runs
+
+    @property
+    def expected(self) -> float:
+        """How many further requests are expected, as far as is known by now."""
         ...  # pragma: no cover - a protocol's body never runs
 
     @property
@@ -66,34 +77,3 @@ class Plan(Protocol):
 def full_page(asked: LogsQuery) -> Gap:
     """Return the gap that a full page leaves."""
     return Gap(asked.sent_since, asked.sent_until, asked.filters, FULL_PAGE)
-
-
-class OneRequest:
-    """A query that is asked once. A full page is a gap."""
-
-    missing: tuple[str, ...] = ()
-    unconfirmed: tuple[str, ...] = ()
-
-    def __init__(self, query: LogsQuery) -> None:
-        self._query: LogsQuery | None = attrs.evolve(query, limit=MAX_LIMIT)
-        self.gaps: tuple[Gap, ...] = ()
-        self.over = False
-
-    def take(self) -> LogsQuery | None:
-        """Return the one request, once."""
-        query, self._query = self._query, None
-        return query
-
-    def answer(
-        self, asked: LogsQuery, page: LogsPage, wanted: Sequence[EmailLog]
-    ) -> Sequence[EmailLog]:
-        """Take the answer for the whole, unless it is full."""
-        self.over = True
-        if page.full:
-            self.gaps = (full_page(asked),)
-        return wanted
-
-    def too_long(self, asked: LogsQuery) -> bool:
-        """Nothing can be split here."""
-        del asked
-        return False

@@ -10,11 +10,11 @@ import asyncio
 import weakref
 from collections import deque
 from collections.abc import Callable, Collection, Coroutine
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol, Self, cast
 
 from .errors import IncompleteError, InvalidState, RequestRejected, clip
 from .matching import broken_filter
+from .models import EmailLog, RejectedRecord
 from .plans import FULL_PAGE
 from .report import PullReport, Tally
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
     from types import TracebackType
 
-    from .models import EmailLog, Gap, LogsPage, RejectedRecord
+    from .models import Gap, LogsPage
     from .plans import Plan
     from .query import LogsQuery
 
@@ -145,7 +145,7 @@ class _Fetching:
             try:
                 page = await self._fetch(query, self.tally)
             except RequestRejected as error:
-                if error.status != HTTPStatus.REQUEST_URI_TOO_LONG or not self.plan.too_long(query):
+                if not self.plan.refused(query, error.status):
                     raise
             else:
                 await self._take_in(query, page)
@@ -161,11 +161,13 @@ class _Fetching:
     async def _take_in(self, query: LogsQuery, page: LogsPage) -> None:
         """Learn from a page, and hand over what is wanted of it."""
         self.tally.contradictions.update(page.contradictions)
-        self.tally.rejected += len(page.rejects)
-        self.rejects.extend(page.rejects)
         wanted = [log for log in page.logs if self._unwanted(log) is None]
-        if new := self.plan.answer(query, page, wanted):
-            await self.buffer.put(list(new))
+        new = self.plan.answer(query, page, [*wanted, *page.rejects])
+        rejects = [record for record in new if isinstance(record, RejectedRecord)]
+        self.tally.rejected += len(rejects)
+        self.rejects.extend(rejects)
+        if logs := [record for record in new if isinstance(record, EmailLog)]:
+            await self.buffer.put(logs)
 
 
 async def _loudly(work: Coroutine[None, None, None]) -> None:

@@ -11,7 +11,9 @@ from infobip_email_logs.batches import joined_length
 from infobip_email_logs.by_ids import PROBES, ByIds
 from infobip_email_logs.lists import ListFacts
 from infobip_email_logs.matching import sift
-from infobip_email_logs.plans import OneRequest, Plan
+from infobip_email_logs.page_facts import PageFacts
+from infobip_email_logs.plans import Plan
+from infobip_email_logs.sweep import Sweep
 
 Service = Callable[[LogsQuery], Iterable[str]]
 
@@ -28,7 +30,7 @@ def run(
     while (query := plan.take()) is not None:
         asked.append(query)
         if joined_length(query.message_id) > longest:
-            assert plan.too_long(query)
+            assert plan.refused(query, 414)
             continue
         logs = tuple(EmailLog(message_id=one) for one in service(query))
         assert query.limit == 1000
@@ -275,12 +277,11 @@ def test_a_filter_that_is_ignored_proves_nothing() -> None:
 
 
 def test_a_full_page_is_a_gap() -> None:
-    """A list that fills a page may have more logs than came."""
+    """A list whose logs fill a page, and do not tell when they were sent, can't be split."""
     plan = by_ids(["a", "b"])
     run(plan, lambda _: ["a"] * 1000)
-    (gap,) = plan.gaps
-    assert gap.filters == {"message_id": ("a", "b")}
-    assert gap.why == "full page"
+    assert all(gap.filters["message_id"] == ("a", "b") for gap in plan.gaps)
+    assert plan.gaps[0].why == "unproven"
     assert plan.unconfirmed == ("b",)
 
 
@@ -313,10 +314,6 @@ def test_one_id_that_is_too_long_for_the_service_is_its_error() -> None:
     query = plan.take()
     assert query
     assert not plan.too_long(query)
-    single = OneRequest(LogsQuery())
-    query = single.take()
-    assert query
-    assert not single.too_long(query)
 
 
 def test_ids_are_asked_for_once() -> None:
@@ -352,12 +349,9 @@ def test_a_plan_waits_while_it_may_be_fed() -> None:
     assert not plan.over
 
 
-def test_a_window_is_asked_for_once() -> None:
-    """One request of a thousand; a full page is a gap."""
-    plan = OneRequest(LogsQuery(limit=5))
-    assert len(run(plan, lambda _: ["a"] * 1000)) == 1
-    assert plan.gaps[0].why == "full page"
-    plan = OneRequest(LogsQuery())
+def test_a_window_that_one_page_holds_is_one_request() -> None:
+    """A page that is not full, after a larger one, proves itself."""
+    plan = Sweep(LogsQuery(limit=5), PageFacts(whole=999))
     assert len(run(plan, lambda _: ["a"] * 999)) == 1
     assert not plan.gaps
     assert plan.missing == plan.unconfirmed == ()

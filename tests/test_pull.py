@@ -86,33 +86,44 @@ async def test_both_kinds_of_ids_mean_that_both_hold() -> None:
         assert set(by_message.missing_ids) == set(others)
 
 
-async def test_a_query_without_ids_is_pulled_in_one_request() -> None:
-    """A window that fits into an answer is complete."""
+async def test_a_small_window_is_one_request_once_a_larger_page_was_seen() -> None:
+    """The first page of a client may be cut without a word: its halves are asked for once."""
     async with service() as (sandbox, client):
-        pull = client.logs()
-        logs = await all_of(pull)
-        assert ids_of(logs) == truth(sandbox)
-        assert pull.report.complete
-        assert len(sandbox.arrivals) == 1
+        for requests in (3, 1, 1):
+            before = len(sandbox.arrivals)
+            pull = client.logs()
+            assert ids_of(await all_of(pull)) == truth(sandbox)
+            assert pull.report.complete
+            assert len(sandbox.arrivals) - before == requests
 
 
 async def test_a_full_page_is_never_taken_for_all() -> None:
-    """What came is delivered first, then the error names the gap."""
-    async with service(traffic=Traffic(bulks=1, bulk_size=(1000, 1000), loose=500)) as (
+    """A window, and a bulk, of more than a page are gone through to their end."""
+    async with service(traffic=Traffic(bulks=1, bulk_size=(1900, 1900), loose=500)) as (
         box,
         client,
     ):
         pull = client.logs()
-        logs: list[EmailLog] = []
-        with pytest.raises(IncompleteError, match="full page") as caught:
-            await append_all(pull, logs)
-        assert len(logs) == 1000
-        assert caught.value.gaps == pull.report.gaps
-        assert not pull.report.complete
+        assert ids_of(await all_of(pull)) == truth(box)
+        assert pull.report.complete
         pull = client.logs_by_bulk_id(box.bulk_ids)
-        with pytest.raises(IncompleteError, match=box.bulk_ids[0]):
-            await all_of(pull)
-        assert pull.report.records == 1000
+        assert len(await all_of(pull)) == pull.report.records == 1900
+
+
+async def test_more_than_a_page_in_a_millisecond_is_loud() -> None:
+    """All that can be had comes first, then the error names the gap."""
+    traffic = Traffic(bulks=1, bulk_size=(1500, 1500), spread=0, loose=500)
+    async with service(traffic=traffic) as (box, client):
+        pull = client.logs()
+        logs: list[EmailLog] = []
+        with pytest.raises(IncompleteError, match="unproven") as caught:
+            await append_all(pull, logs)
+        assert len(logs) > 1700
+        assert len({log.message_id for log in logs}) == len(logs)
+        assert caught.value.gaps == pull.report.gaps
+        (sent,) = {record.sent_at for record in box.records if record.bulk_id}
+        assert all(gap.since == gap.until == sent for gap in caught.value.gaps)
+        assert not pull.report.complete
 
 
 async def test_a_limit_bounds_the_total() -> None:

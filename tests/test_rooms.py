@@ -22,8 +22,18 @@ ROOMS: dict[str, str] = {
     "batches": "errors wire",
     "matching": "wire",
     "lists": "batches models query",
-    "plans": "models query",
-    "by_ids": "batches lists models plans query",
+    "moments": "",
+    "page_facts": "query",
+    "overlap": "json_values models moments wire",
+    "density": "",
+    "stretches": "models moments overlap page_facts",
+    "piles": "models overlap page_facts stretches",
+    "forward": "density moments page_facts piles stretches",
+    "scans": "forward overlap page_facts piles stretches",
+    "chains": "errors overlap query scans stretches",
+    "sweep": "chains forward models moments overlap page_facts query scans stretches wire",
+    "plans": "models overlap query",
+    "by_ids": "batches lists models page_facts plans query sweep",
     "report": "models",
     "retry": "errors",
     "one_loop": "errors",
@@ -37,7 +47,7 @@ ROOMS: dict[str, str] = {
     "pull": "errors matching models plans query report",
     "lookups": "batches errors lists models pull query",
     "client": "asking auth batches bucket by_ids errors feeding limiter lists lookups models network"
-    " one_loop plans pull query report retry transport wire",
+    " one_loop page_facts plans pull query report retry sweep transport wire",
     "settings": "auth errors",
     "sandbox": "",
     "cli": EVERYTHING,
@@ -48,8 +58,8 @@ ROOMS: dict[str, str] = {
 """Room → the rooms that it may import. A room is a module, or a folder with all of its files."""
 
 PURE = (
-    "auth batches bucket by_ids errors gate json_values lists matching models network plans query"
-    " report wire"
+    "auth batches bucket by_ids chains density errors forward gate json_values lists matching models"
+    " moments network overlap page_facts piles plans query report scans stretches sweep wire"
 )
 """These wait for nothing and know no clock: they import none of `WORLD`."""
 

@@ -130,7 +130,7 @@ async def test_messages_are_asked_for_in_lists(settings: Settings, repeat: bool)
         assert ids_of(await all_of(pull)) == sorted(sandbox.message_ids)
         assert pull.missing_ids == ("no-such-id",)
         asked(sandbox)
-        assert max(len(arrival.query) for arrival in sandbox.arrivals) < MAX_LENGTH + 30
+        assert max(len(arrival.query) for arrival in sandbox.arrivals) < MAX_LENGTH + 60
         characters = sum(map(len, sandbox.message_ids)) + len(sandbox.message_ids)
         assert len(sandbox.arrivals) <= characters / (1000 if repeat else 1900) + 3
 

@@ -1,0 +1,107 @@
+"""A stretch in pages that each tell where the next one begins (version 4). Pure.
+
+A chain ends with the page that names no next one, whatever the sizes of its pages. Should a
+cursor die, the rest is asked for as a window, from the oldest record on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import attrs
+
+from .errors import DecodeError, clip
+from .overlap import Item, Seen, beyond, seen
+from .query import LogsQuery
+from .scans import Scan
+from .stretches import Outcome, Stretch, View
+
+CURSOR_DIED = "the cursor died"
+"""Why what follows a cursor is a gap: it was refused, and the pages were in no order."""
+
+
+@attrs.define(eq=False)
+class Chain(Stretch):
+    """A stretch that is followed from cursor to cursor.
+
+    Attributes:
+        asked: The fields that the query filters by.
+        first: The request of the first page: a cursor is good for that query only.
+        cursors: The cursors so far.
+        floor: The oldest record so far.
+        tail: The records of that millisecond.
+        before: How often each identity occurred on the page before.
+        ordered: Whether each page went on where the one before ended, downwards.
+    """
+
+    asked: Collection[str] = attrs.field(kw_only=True)
+    first: LogsQuery | None = None
+    cursors: set[str] = attrs.field(factory=set[str])
+    floor: int | None = None
+    tail: list[Item] = attrs.field(factory=list[Item])
+    before: Seen = attrs.field(factory=lambda: seen([]))
+    ordered: bool = True
+
+    def take_in(self, view: View) -> Outcome:
+        """Hand over a page, and ask for the next one while there is one."""
+        cursor = view.page.next_cursor
+        if cursor is None and self.cursor is None and view.page.size >= view.facts.cap:
+            return Scan(self.low, self.high, self.known, asked=self.asked).take_in(view)
+        new = self._fresh(view)
+        done = Outcome(new, covered=(self.low, self.high))
+        if cursor is None:
+            return done
+        self._check(cursor)
+        self._go_down(view)
+        if self.ordered and self.floor is not None and self.floor < self.low:
+            return done
+        self.cursor = cursor
+        return Outcome(new, [self])
+
+    def _fresh(self, view: View) -> list[Item]:
+        """Return what was not handed over, though the pages may have shifted meanwhile."""
+        new = self.new(view)
+        if self.floor is not None and _above(view.items, self.floor):
+            new = beyond(new, self.before)
+            self.ordered = self.ordered and not _above(new, self.floor)
+        return new
+
+    def _check(self, cursor: str) -> None:
+        """Refuse to go in circles."""
+        if cursor in self.cursors:
+            raise DecodeError(
+                f"the service's cursor repeats, so that there is no end: {clip(cursor)!r}",
+                path="$.cursor.nextCursor",
+                value=clip(cursor),
+            )
+        self.cursors.add(cursor)
+
+    def _go_down(self, view: View) -> None:
+        """Take note of where a page ends."""
+        self.before = seen(view.items)
+        if not view.times:
+            self.ordered = self.ordered and not view.items
+            return
+        floor = view.times[0]
+        if self.floor is None or floor < self.floor:
+            self.floor, self.tail = floor, []
+        self.tail += [one for one in view.inside if one.at == self.floor]
+        self.ordered = self.ordered and not view.unplaced
+
+    @property
+    def left(self) -> tuple[int, int]:
+        """What is below the oldest record, where the pages are in order."""
+        if self.ordered and self.floor is not None:
+            return self.low, min(self.high, self.floor)
+        return self.low, self.high
+
+    def rest(self) -> Chain | None:
+        """Return what to ask for instead, as the cursor died; None where that is not known."""
+        if not self.ordered or self.floor is None:
+            return None
+        low, high = self.left
+        return Chain(low, high, self.tail, asked=self.asked)
+
+
+def _above(items: list[Item], floor: int) -> bool:
+    return any(one.at is not None and one.at > floor for one in items)

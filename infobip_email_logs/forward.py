@@ -1,0 +1,189 @@
+"""A window from its oldest records on, in pieces that a page holds. Pure.
+
+It is for a service that promises nothing about which records a full page holds. Only a page that
+is not full proves anything here. A full one is a sample: it shows where the density changes. Pieces
+are sized by the density that was counted last, and end where it changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+import attrs
+
+from .density import FIRST_GUESS, Density
+from .moments import EVER
+from .page_facts import Verdict
+from .piles import pile
+from .stretches import Outcome, Stretch, View, between
+
+if TYPE_CHECKING:
+    from .overlap import Item
+
+FILL = 0.88
+"""How full a page is to be, where the density was counted."""
+
+FIRST_FILL = 0.6
+"""How full a page is to be, where the density is only guessed."""
+
+CROWDED = 1.25
+"""How many pages a piece holds that was to be not quite full, and was."""
+
+DECEIVED = 3
+"""How often a stretch that seemed empty may turn out full before full pages are no samples."""
+
+FEW = 20
+"""The records of a page below which it tells no density."""
+
+GROWTH = 4
+"""How much longer a piece is than one that held few records."""
+
+REST = 0.2
+"""A rest of a segment that is smaller than this part of a piece goes with the piece before."""
+
+
+@attrs.define(eq=False)
+class Forward(Stretch):
+    """One piece after the other.
+
+    ``low`` and ``high`` are those of the piece that is asked for.
+
+    Attributes:
+        last: The last millisecond of all pieces.
+        span: The window, with bounds.
+        density: What is known of its density.
+        asked: The fields that the query filters by.
+        expected: How many records the piece is expected to hold.
+        deceived: How often a stretch that seemed empty turned out full: a full page may be a part
+            of the window, and no sample of it.
+        sparse: Whether the piece before held few records.
+    """
+
+    last: int = attrs.field(kw_only=True)
+    span: tuple[int, int] = attrs.field(kw_only=True)
+    density: Density = attrs.field(kw_only=True)
+    asked: Collection[str] = attrs.field(kw_only=True)
+    expected: float = 0.0
+    deceived: int = 0
+    sparse: bool = True
+
+    def take_in(self, view: View) -> Outcome:
+        """Go on behind a piece that is whole, and ask for a shorter one where it is not."""
+        if view.verdict is not Verdict.FULL:
+            then = self._behind(self.high + 1, view)
+            return Outcome(self.new(view), then, covered=(self.low, self.high))
+        begin, end = self._bounded()
+        if end - begin <= view.facts.grain:
+            outcome = pile(attrs.evolve(self, low=begin, high=end - 1), view, self.asked)
+            return attrs.evolve(outcome, then=[*outcome.then, *self._behind(end, view)])
+        return Outcome(then=[self._shorter(begin, end, view)])
+
+    def _behind(self, low: int, view: View) -> list[Stretch]:
+        """Return the next piece, if there is one, sized by the one before."""
+        if low > self.last:
+            return []
+        begin, end = self._bounded()
+        if self.deceived >= DECEIVED:
+            return [self._piece(low, view, length=self._by_the_last(begin, end, view))]
+        if begin < end and view.verdict is not Verdict.FULL:
+            self.density.count((begin, end), len(view.inside))
+        return [self._piece(low, view)]
+
+    def _shorter(self, begin: int, end: int, view: View) -> Forward:
+        """Return a part of a piece that was full."""
+        cap, segment = view.facts.cap, self.density.at(begin)
+        if not segment.measured and self.expected < cap / 8:
+            self.deceived += 1
+        length = (end - begin) // 2 if self.expected < cap / 2 else (end - begin) * 4 // 5
+        if self.deceived >= DECEIVED:
+            return self._piece(self.low, view, length=min(length, self._by_the_full(begin, view)))
+        total = (CROWDED if segment.measured else 4) * cap
+        self.density.crowded(view.times, (begin, end), max(total, 1.3 * self.expected))
+        return self._piece(self.low, view, below=begin + length)
+
+    def _by_the_last(self, begin: int, end: int, view: View) -> int:
+        """Return the length of a piece that goes on like the one before ended."""
+        half = len(view.times) // 2
+        self.sparse = half < FEW // 2
+        if self.sparse:
+            return GROWTH * (end - begin)
+        return int(FILL * view.facts.cap * (end - view.times[-half]) / half)
+
+    def _by_the_full(self, begin: int, view: View) -> int:
+        """Return the length of a piece as dense as a full page, or one that ends before it."""
+        first, last = view.times[0], view.times[-1]
+        length = int(FILL * (last - first + 1))
+        return first - begin if self.sparse and first - begin > 2 * length else length
+
+    @property
+    def left(self) -> tuple[int, int]:
+        """This piece and all behind it."""
+        return self.low, self.last
+
+    def begun(self, view: View) -> Forward:
+        """Return the first piece."""
+        return self._piece(self.low, view)
+
+    def _bounded(self) -> tuple[int, int]:
+        """Return the piece, with bounds."""
+        return max(self.low, self.span[0]), min(self.high + 1, self.span[1])
+
+    def _piece(
+        self, low: int, view: View, *, below: int = EVER, length: int | None = None
+    ) -> Forward:
+        """Return the piece that begins at an instant.
+
+        Args:
+            low: Its first millisecond.
+            view: The last answer.
+            below: The millisecond that it ends before, at the latest.
+            length: Its length; without it, what a page should hold.
+        """
+        begin, grain = max(low, self.span[0]), view.facts.grain
+        end = self._end(begin, view) if length is None else begin + length
+        end = max(min(end, below) // grain * grain, begin // grain * grain + grain)
+        high = self.last if end >= self.span[1] else end - 1
+        expected = self.density.expected(begin, end)
+        return attrs.evolve(self, low=low, high=high, expected=expected)
+
+    def _end(self, begin: int, view: View) -> int:
+        """Return the end of a piece that a page should hold."""
+        segment = self.density.at(begin)
+        fill = (FILL if segment.measured else FIRST_FILL) * view.facts.cap
+        length = segment.end - begin
+        if segment.rate * length > fill:
+            length = int(fill / segment.rate)
+        end = begin + length
+        return segment.end if segment.end - end < REST * length else end
+
+
+def forward(
+    window: tuple[int, int],
+    view: View,
+    *,
+    known: list[Item],
+    points: list[Item],
+    asked: Collection[str],
+) -> Forward:
+    """Return the first piece of a window.
+
+    Args:
+        window: Its first and its last millisecond.
+        view: The last answer to a part of it.
+        known: Its records that were handed over already.
+        points: Records of it, as a sample.
+        asked: The fields that the query filters by.
+    """
+    low, high = window
+    times = [one.at for one in between(points, low, high) if one.at is not None]
+    span = view.bearings.span(low, high, sorted(times))
+    return Forward(
+        low,
+        high,
+        between(known, low, high),
+        last=high,
+        span=span,
+        density=Density(times, span, FIRST_GUESS * view.facts.cap),
+        asked=asked,
+    ).begun(view)

@@ -1,0 +1,72 @@
+"""What a service has shown about its pages: how many records, which, and how bounds act. Pure."""
+
+from __future__ import annotations
+
+import enum
+
+import attrs
+
+from .query import MAX_LIMIT
+
+SMALLEST_CAP = 10
+"""The records of a page below which no service is suspected to cut it."""
+
+
+class Choice(enum.Enum):
+    """Which of the records that match a full page holds."""
+
+    UNKNOWN = enum.auto()
+    LATEST = enum.auto()
+    EARLIEST = enum.auto()
+    OTHER = enum.auto()
+
+
+class Verdict(enum.Enum):
+    """What the size of a page proves."""
+
+    WHOLE = enum.auto()
+    FULL = enum.auto()
+    DOUBTFUL = enum.auto()
+
+
+@attrs.define
+class PageFacts:
+    """What the service has shown about its pages; a client remembers it between its calls.
+
+    Attributes:
+        cap: The records of a page, at most, as far as is known.
+        whole: Pages of so many records are known to be whole: larger ones were seen.
+        suspect: The size of the last page that may have been cut, though it was not full.
+        choice: Which records a full page holds.
+        since_inclusive: Whether a record at ``sentSince`` matches; None while it is not known.
+        until_inclusive: Whether a record at ``sentUntil`` matches; None while it is not known.
+        grain: The milliseconds that timestamps are told in.
+    """
+
+    cap: int = MAX_LIMIT
+    whole: int = SMALLEST_CAP - 1
+    suspect: int = 0
+    choice: Choice = Choice.UNKNOWN
+    since_inclusive: bool | None = None
+    until_inclusive: bool | None = None
+    grain: int = 1
+
+    def verdict(self, size: int) -> Verdict:
+        """Return what the size of a page proves, and learn from it.
+
+        A service may cut pages below the limit without a word. So a page is taken for whole only
+        where a larger one was seen; the same suspicious size twice is taken for the cut.
+        """
+        if size > self.cap:
+            self.cap, self.whole = MAX_LIMIT, max(self.whole, size - 1)
+        if size <= self.whole:
+            return Verdict.WHOLE
+        self.whole = size - 1
+        if size == self.suspect:
+            self.cap = size
+        self.suspect = size
+        return Verdict.FULL if size >= self.cap else Verdict.DOUBTFUL
+
+    def trust(self, size: int) -> None:
+        """Take note that a page of a suspicious size was whole."""
+        self.whole = max(self.whole, size)

@@ -1,0 +1,168 @@
+"""A stretch of a window, and what its answer leads to. Pure.
+
+A stretch owns whole milliseconds. It is asked for with bounds that hold them whether the service
+takes bounds for inclusive or not, and what lies beyond its own milliseconds is left to others:
+so stretches that share no millisecond share no record, and nothing needs to be remembered of
+the other ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+
+import attrs
+
+from .models import LogsPage
+from .moments import EVER
+from .overlap import Item, Seen, beyond, seen
+from .page_facts import PageFacts, Verdict
+
+NO_FILTERS: Mapping[str, str] = {}
+
+
+@attrs.define(slots=False)
+class View:
+    """An answer, seen from the stretch that it was asked for.
+
+    Attributes:
+        page: The answer.
+        items: All of its records.
+        low: The first millisecond of the stretch.
+        high: The last one.
+        facts: What is known of the service's pages.
+        bearings: Where the window ends where it has no bound.
+    """
+
+    page: LogsPage
+    items: list[Item]
+    low: int
+    high: int
+    facts: PageFacts
+    bearings: Bearings
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """What the size of the answer proves; the service's pages are judged by it from now on."""
+        return self.facts.verdict(self.page.size)
+
+    @cached_property
+    def inside(self) -> list[Item]:
+        """The records of the stretch, and those that do not tell when they were sent."""
+        return [one for one in self.items if one.at is None or self.low <= one.at <= self.high]
+
+    @cached_property
+    def times(self) -> list[int]:
+        """When the records were sent, in order."""
+        return sorted(one.at for one in self.items if one.at is not None)
+
+    @property
+    def unplaced(self) -> bool:
+        """Whether a record does not tell when it was sent."""
+        return len(self.times) < len(self.items)
+
+
+@attrs.define
+class Bearings:
+    """Where a window ends that has no bound, by the service's clock, in milliseconds.
+
+    Attributes:
+        first_edge: What was sent before had expired when the sweep began; None until it is known.
+        edge: What was sent before has expired by now.
+        ceiling: Nothing was sent after it, as far as is known.
+    """
+
+    first_edge: int | None = None
+    edge: int | None = None
+    ceiling: int | None = None
+
+    def span(self, low: int, high: int, times: list[int]) -> tuple[int, int]:
+        """Return a window with bounds, from before its first to behind its last millisecond."""
+        begin = low
+        if low == -EVER:
+            begin = min([*times[:1], self.edge if self.edge is not None else EVER, high])
+        end = high + 1
+        if high == EVER:
+            end = max([*times[-1:], self.ceiling if self.ceiling is not None else -EVER, begin]) + 1
+        return begin, max(begin + 1, end)
+
+
+@attrs.define
+class Doubt:
+    """A page that may have been cut: it is whole if its parts are, and no larger together."""
+
+    size: int
+    parts: int
+
+
+@attrs.define(eq=False)
+class Stretch:
+    """A part of the window that is to be asked for, next or again.
+
+    Attributes:
+        low: Its first millisecond.
+        high: Its last millisecond.
+        known: Records in it that were handed over already.
+        record_below: Whether a record is known in the millisecond before it.
+        record_above: Whether a record is known in the millisecond after it.
+        filters: What it is asked for with, beside the filters of the query.
+        cursor: Where its next page begins.
+    """
+
+    low: int
+    high: int
+    known: list[Item] = attrs.field(factory=list[Item])
+    record_below: bool = False
+    record_above: bool = False
+    filters: Mapping[str, str] = NO_FILTERS
+    cursor: str | None = None
+
+    def take_in(self, view: View) -> Outcome:
+        """Return what an answer leads to."""
+        raise NotImplementedError
+
+    @property
+    def left(self) -> tuple[int, int]:
+        """The milliseconds that are not complete before this is answered, and what follows."""
+        return self.low, self.high
+
+    def new(self, view: View) -> list[Item]:
+        """Return the records of the stretch that were not handed over."""
+        return beyond(view.inside, self.seen)
+
+    @property
+    def seen(self) -> Seen:
+        """How often each identity was handed over."""
+        return seen(self.known)
+
+
+def between(items: list[Item], low: int, high: int) -> list[Item]:
+    """Return the records of a part of a window."""
+    return [item for item in items if item.at is None or low <= item.at <= high]
+
+
+@attrs.frozen
+class Doubtful:
+    """A part of the window that is not proven: its milliseconds, further filters, and why."""
+
+    low: int
+    high: int
+    why: str
+    filters: Mapping[str, str] = NO_FILTERS
+
+
+@attrs.frozen
+class Outcome:
+    """What an answer leads to.
+
+    Attributes:
+        hand: What is to be handed over.
+        then: What is to be asked for next.
+        covered: The part of the window that is complete by now; None for none.
+        gaps: What is not proven to be.
+    """
+
+    hand: list[Item] = attrs.field(factory=list[Item])
+    then: list[Stretch] = attrs.field(factory=list[Stretch])
+    covered: tuple[int, int] | None = None
+    gaps: list[Doubtful] = attrs.field(factory=list[Doubtful])

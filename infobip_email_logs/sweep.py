@@ -1,0 +1,320 @@
+"""The plan for a window: what to ask next so that it is complete, fed with pages. Pure.
+
+It keeps the stretches of the window that are not complete, and lets each say what follows from
+its answer; it knows of the service's clock what the answers tell.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from .chains import CURSOR_DIED, Chain
+from .forward import FILL, Forward
+from .models import Gap
+from .moments import EVER, instant, number
+from .overlap import Record, items
+from .page_facts import Choice, PageFacts, Verdict
+from .query import MAX_LIMIT, LogsQuery
+from .scans import Scan
+from .stretches import Bearings, Doubtful, Outcome, Stretch, View
+from .wire import timestamps
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .models import LogsPage
+
+HOUR = 3_600_000
+RETENTION = timedelta(hours=48) // timedelta(milliseconds=1)
+"""The milliseconds that a log is kept for (API reference)."""
+
+EXPIRED = "expired"
+"""Why a stretch is a gap: its logs were there when the sweep began, and may not be any more."""
+
+UNKEPT = "the service does not keep the window"
+"""Why a stretch is a gap: its full answer holds records of other times."""
+
+EDGE = 5_000
+"""The milliseconds of logs just about to expire that are not waited for."""
+
+AT_RISK = 60_000
+"""The milliseconds before its expiry in which a stretch goes first."""
+
+BOTTOM = 300_000
+"""The milliseconds of a window that go first, where its end is near to expiry."""
+
+MANY = 4
+"""The pages, about, from which on a window is asked for side by side."""
+
+UNKEPT_SHARE = 20
+"""One of so many records beyond the window is no sign that the service does not keep it."""
+
+WHOLE_SECOND = 1000
+FEW = 10
+
+
+class Sweep:
+    """Asks for all logs of a query, however many there are.
+
+    Args:
+        query: The query.
+        facts: What is known of the service's pages; it is kept up to date.
+        cursors: Whether pages tell where the next one begins.
+    """
+
+    strategy = "sweep"
+    missing: tuple[str, ...] = ()
+    unconfirmed: tuple[str, ...] = ()
+
+    def __init__(self, query: LogsQuery, facts: PageFacts, *, cursors: bool = False) -> None:
+        self._filters = query.filters
+        self._query = attrs.evolve(query, limit=MAX_LIMIT, sent_since=None, sent_until=None)
+        self._facts = facts
+        self._cursors = cursors
+        self._bearings = Bearings()
+        self._ready: deque[Stretch] = deque([self._stretch(*_window(query))])
+        self._asked: dict[LogsQuery, Stretch] = {}
+        self._gaps: list[Gap] = []
+        self._rate = 0.0
+        self._side_by_side = False
+
+    def _stretch(self, low: int, high: int) -> Scan | Chain:
+        kind = Chain if self._cursors else Scan
+        return kind(low, high, asked=self._filters.keys())
+
+    def take(self) -> LogsQuery | None:
+        """Return the next request, if there is one by now."""
+        self._mind_the_edge()
+        if not self._ready:
+            return None
+        stretch = self._ready.popleft()
+        query = self._request(stretch)
+        self._asked[query] = stretch
+        return query
+
+    def begin(self, asked: LogsQuery) -> None:
+        """Take note that the whole was asked for by somebody else; the answer comes next."""
+        stretch = self._ready.popleft()
+        if isinstance(stretch, Chain):
+            stretch.first = asked
+        self._asked[asked] = stretch
+
+    def _request(self, stretch: Stretch) -> LogsQuery:
+        """Return a request that holds the stretch, however bounds are taken."""
+        if isinstance(stretch, Chain) and stretch.first:
+            return attrs.evolve(stretch.first, cursor=stretch.cursor)
+        query = self._first_request(stretch)
+        if isinstance(stretch, Chain):
+            stretch.first = query
+        return query
+
+    def _first_request(self, stretch: Stretch) -> LogsQuery:
+        facts, grain = self._facts, self._facts.grain
+        since = stretch.low // grain * grain - (facts.since_inclusive is not True)
+        until = stretch.high // grain * grain + grain - 1 + (facts.until_inclusive is not True)
+        filters: dict[str, Any] = dict(stretch.filters)
+        return attrs.evolve(
+            self._query,
+            sent_since=None if stretch.low == -EVER else instant(since),
+            sent_until=None if stretch.high == EVER else instant(until),
+            use_cursor=isinstance(stretch, Chain),
+            **filters,
+        )
+
+    def answer(
+        self, asked: LogsQuery, page: LogsPage, wanted: Sequence[Record]
+    ) -> Sequence[Record]:
+        """Learn from an answer; return those of its records that were not handed over."""
+        stretch = self._asked.pop(asked)
+        self._tell_time(page)
+        found = items(page, wanted)
+        view = View(page, found, stretch.low, stretch.high, self._facts, self._bearings)
+        outcome = self._outcome(asked, stretch, view)
+        self._gaps.extend(map(self._gap, outcome.gaps))
+        self._note_expired(outcome)
+        then = outcome.then
+        if not self._side_by_side and len(then) == 1:
+            then = self._spread(then[0], view)
+        self._ready.extendleft(reversed(then))
+        return [item.record for item in outcome.hand if item.wanted]
+
+    def _outcome(self, asked: LogsQuery, stretch: Stretch, view: View) -> Outcome:
+        if self._learn_bounds(asked, stretch, view) and stretch.cursor is None and view.page.full:
+            return Outcome(then=[stretch])
+        if page_breaks_window(view.page) and view.verdict is not Verdict.WHOLE:
+            return self._unkept(stretch, view)
+        return stretch.take_in(view)
+
+    def _unkept(self, stretch: Stretch, view: View) -> Outcome:
+        """Ask again in whole seconds, if the service tells no finer ones; else give it up."""
+        whole = all(at % WHOLE_SECOND == 0 for at in view.times)
+        if whole and self._facts.grain == 1 and len(view.times) >= FEW:
+            self._facts.grain = WHOLE_SECOND
+            return Outcome(then=[stretch])
+        low, high = stretch.left
+        return Outcome(stretch.new(view), gaps=[Doubtful(low, high, UNKEPT)])
+
+    def _learn_bounds(self, asked: LogsQuery, stretch: Stretch, view: View) -> bool:
+        """Learn how bounds act; say whether the answer holds records that it need not hold."""
+        facts, since, until = self._facts, asked.sent_since, asked.sent_until
+        before = facts.since_inclusive, facts.until_inclusive
+        if since and number(since) < stretch.low:
+            there = number(since) in view.times
+            proven = stretch.record_below and view.page.size < facts.cap
+            facts.since_inclusive = _bound(facts.since_inclusive, there=there, proven=proven)
+        if until and number(until) > stretch.high:
+            there = number(until) in view.times
+            proven = stretch.record_above and (
+                view.page.size < facts.cap or facts.choice is Choice.LATEST
+            )
+            facts.until_inclusive = _bound(facts.until_inclusive, there=there, proven=proven)
+        after = facts.since_inclusive, facts.until_inclusive
+        return after != before and len(view.inside) < len(view.items)
+
+    def _tell_time(self, page: LogsPage) -> None:
+        """Take note of the service's clock."""
+        if page.date is None:
+            return
+        now, known = number(page.date), self._bearings
+        if known.first_edge is None:
+            known.first_edge = now - RETENTION
+        known.edge = max(now - RETENTION, known.edge or 0)
+        known.ceiling = max(now + WHOLE_SECOND, known.ceiling or 0)
+
+    def _note_expired(self, outcome: Outcome) -> None:
+        """Take note of what may have expired before it was asked for."""
+        known = self._bearings
+        if outcome.covered is None or known.edge is None or known.first_edge is None:
+            return
+        low, high = outcome.covered
+        begin = max(low, known.first_edge)
+        if begin + EDGE < known.edge and begin <= high:
+            self._gaps.append(self._gap(Doubtful(begin, min(high, known.edge), EXPIRED)))
+
+    def _gap(self, part: Doubtful) -> Gap:
+        filters = {name: (value,) for name, value in part.filters.items()}
+        since = None if part.low == -EVER else instant(part.low)
+        until = None if part.high == EVER else instant(part.high)
+        return Gap(since, until, {**self._filters, **filters}, part.why)
+
+    def _spread(self, stretch: Stretch, view: View) -> list[Stretch]:
+        """Return a long stretch in two parts, to be asked for side by side."""
+        if not isinstance(stretch, Scan | Chain) or len(view.times) < FEW:
+            return [stretch]
+        self._rate = len(view.times) / (view.times[-1] - view.times[0] + 1)
+        begin, end = self._bearings.span(stretch.low, stretch.high, view.times)
+        if self._rate * (end - begin) < MANY * self._facts.cap:
+            return [stretch]
+        self._side_by_side = True
+        middle = (begin + end) // 2 // self._facts.grain * self._facts.grain
+        if self._facts.choice is Choice.EARLIEST and isinstance(stretch, Scan):
+            other = self._stretch(middle, stretch.high)
+            stretch.high = middle - 1
+        else:
+            other = self._stretch(stretch.low, middle - 1)
+            stretch.low = middle
+        return [stretch, other]
+
+    def _mind_the_edge(self) -> None:
+        """Let what is about to expire go first."""
+        edge = self._bearings.edge
+        for place, stretch in enumerate(self._ready):
+            if edge is None or not isinstance(stretch, Scan | Chain):
+                continue
+            low = max(stretch.low, edge)
+            if low < edge + AT_RISK and self._is_long(stretch, low):
+                bottom = self._stretch(stretch.low, low + BOTTOM)
+                stretch.low = low + BOTTOM + 1
+                self._ready.appendleft(bottom)
+                return
+            if low < edge + AT_RISK and place:
+                self._ready.remove(stretch)
+                self._ready.appendleft(stretch)
+                return
+
+    def _is_long(self, stretch: Scan | Chain, low: int) -> bool:
+        """Say whether a stretch takes some time, and goes the wrong way."""
+        if isinstance(stretch, Scan) and self._facts.choice is not Choice.LATEST:
+            return False
+        _, end = self._bearings.span(low, stretch.high, [])
+        return end - low > 2 * BOTTOM and self._rate * (end - low) > 2 * self._facts.cap
+
+    def refused(self, asked: LogsQuery, status: int) -> bool:
+        """A request was refused for good: say whether something else is asked for instead."""
+        del status
+        stretch = self._asked[asked]
+        if not isinstance(stretch, Chain) or stretch.cursor is None:
+            return False
+        del self._asked[asked]
+        if rest := stretch.rest():
+            self._ready.appendleft(rest)
+        else:
+            self._gaps.append(self._gap(Doubtful(*stretch.left, CURSOR_DIED)))
+        return True
+
+    def stop(self, why: str) -> None:
+        """Ask for nothing any more: what is not complete is a gap."""
+        for stretch in (*self._asked.values(), *self._ready):
+            low, high = stretch.left
+            self._gaps.append(self._gap(Doubtful(low, high, why, stretch.filters)))
+        self._ready.clear()
+        self._asked.clear()
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left to ask."""
+        return not (self._ready or self._asked)
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """What is not proven to be complete."""
+        return tuple(self._gaps)
+
+    @property
+    def expected(self) -> float:
+        """How many further requests are expected, as far as is known by now."""
+        return sum(map(self._cost, (*self._asked.values(), *self._ready)))
+
+    def _cost(self, stretch: Stretch) -> float:
+        low, high = stretch.left
+        begin, end = self._bearings.span(low, high, [])
+        if isinstance(stretch, Forward):
+            return 1 + stretch.density.expected(begin, end) / (FILL * self._facts.cap)
+        return 1 + self._rate * (end - begin) / self._facts.cap
+
+
+def widened(query: LogsQuery) -> LogsQuery:
+    """Return the query with a window that is a millisecond wider at both ends.
+
+    Whether the service's bounds are inclusive is not documented; here they are.
+    """
+    low, high = _window(query)
+    return attrs.evolve(
+        query,
+        sent_since=query.sent_since and instant(low - 1),
+        sent_until=query.sent_until and instant(high + 1),
+    )
+
+
+def _window(query: LogsQuery) -> tuple[int, int]:
+    since, until = query.sent_since, query.sent_until
+    low = -EVER if since is None else number(timestamps.floor(since))
+    high = EVER if until is None else number(timestamps.ceil(until))
+    return low, high
+
+
+def _bound(known: bool | None, *, there: bool, proven: bool) -> bool | None:  # noqa: FBT001
+    """Return whether a bound is inclusive: a record at it shows it, or that one is not there."""
+    if there:
+        return True
+    return False if known is None and proven else known
+
+
+def page_breaks_window(page: LogsPage) -> bool:
+    """Say whether too many records of a page are of other times than were asked for."""
+    broken = sum(page.contradictions.get(name, 0) for name in ("sent_since", "sent_until"))
+    return broken * UNKEPT_SHARE > page.size
