@@ -33,7 +33,7 @@ from .models import (
 from .network import Network, Timeouts
 from .pull import Pull
 from .query import LogsQuery
-from .report import PullReport
+from .report import PullPlan, PullReport
 from .retry import Retry, RetryPolicy
 from .settings import from_environment
 from .version import __version__
@@ -64,6 +64,7 @@ __all__ = [
     "Permit",
     "Price",
     "Pull",
+    "PullPlan",
     "PullReport",
     "RateLimited",
     "RejectedRecord",

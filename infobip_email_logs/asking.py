@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from yarl import URL
 
-    from .limiter import Limiter
+    from .limiter import Limiter, Permit
     from .models import LogsPage
     from .query import LogsQuery
     from .report import Tally
@@ -112,20 +112,20 @@ class Asker:
 
     async def _attempt(self, request: Request, tally: Tally, max_wait: float | None) -> Reply:
         """Send a request once, with a permit of its own."""
-        permit = await self._limiter.acquire(max_wait=max_wait)
+        permit = await self._permit(tally, max_wait)
         try:
             authorization = await self._transport.authorization()
         except BaseException:
-            permit.unused()
+            _unused(permit, tally)
             raise
         try:
             reply = await self._transport.send(request, authorization)
         except TransportError as error:
             tally.requests += error.sent
-            permit.abandoned() if error.sent else permit.unused()
+            permit.abandoned() if error.sent else _unused(permit, tally)
             raise
         except (InvalidInput, InvalidState):
-            permit.unused()
+            _unused(permit, tally)
             raise
         except BaseException:
             tally.requests += 1
@@ -143,6 +143,15 @@ class Asker:
         else:
             permit.answered()
         raise refusal
+
+    async def _permit(self, tally: Tally, max_wait: float | None) -> Permit:
+        """Wait until the limit lets a request go, if the call may cost one more."""
+        tally.begin()
+        try:
+            return await self._limiter.acquire(max_wait=max_wait)
+        except BaseException:
+            tally.begun -= 1
+            raise
 
     async def _decode(self, reply: Reply, query: LogsQuery, page: int) -> LogsPage:
         """Decode a page in slices, the event loop's turn between them."""
@@ -183,6 +192,12 @@ class Asker:
         if key not in self._said:
             self._said.add(key)
             logger.warning(message)
+
+
+def _unused(permit: Permit, tally: Tally) -> None:
+    """Take note that a request was not sent."""
+    permit.unused()
+    tally.begun -= 1
 
 
 def _impatient(error: RateLimited) -> RateLimited:

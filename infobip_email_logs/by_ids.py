@@ -17,7 +17,7 @@ from .query import MAX_LIMIT, LogsQuery, check_id
 from .sweep import Sweep, widened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from .models import LogsPage
     from .overlap import Record
@@ -377,6 +377,27 @@ class ByIds:
         left = self._in_flight or self._ready or self._again or self._sweeps
         return self._fed and not left
 
+    @property
+    def ids(self) -> Collection[str]:
+        """The ids that were fed."""
+        return self._seen
+
+    def conclude(self, found: Collection[str], *, ask_rest: bool) -> None:
+        """Ask no more for ids whose logs were found otherwise.
+
+        Args:
+            found: The ids.
+            ask_rest: Whether the others are asked for; else they have no log.
+        """
+        rest = [one for one in self._undecided if one not in found]
+        self._ready.clear()
+        self._again.clear()
+        self._undecided.clear()
+        if ask_rest:
+            self._ask_again(rest, self._new_packer())
+        else:
+            self._missing.update(dict.fromkeys(rest))
+
     def stop(self, why: str) -> None:
         """Ask for nothing any more: undecided ids, and logs that were not read, are gaps."""
         for sweep in self._sweeps:
@@ -393,6 +414,11 @@ class ByIds:
         self._again.clear()
         self._in_flight, self._fed = 0, True
         self._doubts = iter(())
+
+    @property
+    def probing(self) -> bool:
+        """The number of batches is known."""
+        return False
 
     @property
     def expected(self) -> float:

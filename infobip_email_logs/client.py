@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterable
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
@@ -23,8 +25,9 @@ from .one_loop import OneLoop
 from .page_facts import PageFacts
 from .pull import Feed, Pull
 from .query import LogsQuery, ids
-from .report import Tally
+from .report import Bounds, Tally
 from .retry import Retry, RetryPolicy
+from .strategies import Either, Strategy
 from .sweep import Sweep
 from .transport import Transport
 from .wire import Dialect, dialect
@@ -148,7 +151,7 @@ class EmailLogsClient:
             keep_bad=_one_of("on_bad_record", on_bad_record, "raise", "keep") == "keep",
         )
         self._lookups = Lookups(
-            pull=self.logs_by_message_id,
+            pull=partial(self.logs_by_message_id, strategy="by_id"),
             spawn=self._spawn,
             facts=self._lists,
             keep=_an("keep_answers", keep_answers or KeepAnswers(), KeepAnswers),
@@ -235,72 +238,148 @@ class EmailLogsClient:
         wanted = ids(message_ids, "message_id")
         return dict(zip(wanted, await self._lookups.get_all(wanted), strict=True))
 
-    def logs(self, query: LogsQuery | None = None) -> Pull:
+    def logs(
+        self,
+        query: LogsQuery | None = None,
+        *,
+        max_requests: int | None = None,
+        deadline: float | None = None,
+    ) -> Pull:
         """Return all logs that match, as a stream, however many there are.
 
         Where more logs match than one answer holds, the window is gone through in as many requests
-        as it takes. What is not proven to be complete ends the stream with
-        :class:`IncompleteError`, after everything else: more than 1000 logs within one millisecond
-        (version 1), and logs that expired before their turn came. Ids are asked for as by
-        :meth:`logs_by_message_id` and :meth:`logs_by_bulk_id`.
+        as it takes: about one for a thousand logs. What is not proven to be complete ends the
+        stream with :class:`IncompleteError`, after everything else: more than 1000 logs within one
+        millisecond (version 1), and logs that expired before their turn came. Ids are asked for as
+        by :meth:`logs_by_message_id` and :meth:`logs_by_bulk_id`.
 
         Args:
             query: The filters; ``limit`` bounds the number of logs in total.
+            max_requests: The requests that it may cost, further attempts included; what is left
+                then is a gap.
+            deadline: The seconds that it may take, from the first request on; likewise.
+
+        Raises:
+            InvalidInput: The window ends in the future.
         """
         wanted = query or LogsQuery()
+        bounds = Bounds(max_requests=max_requests, deadline=deadline)
         if wanted.message_id:
-            return self.logs_by_message_id(
-                wanted.message_id, query=attrs.evolve(wanted, message_id=())
-            )
+            rest = attrs.evolve(wanted, message_id=())
+            return self._pull_ids("message_id", wanted.message_id, rest, bounds=bounds)
         if wanted.bulk_id:
-            return self.logs_by_bulk_id(wanted.bulk_id, query=attrs.evolve(wanted, bulk_id=()))
-        asked = self._dialect.askable(wanted)
-        return self._pull(self._sweep(asked), wanted, asked)
+            rest = attrs.evolve(wanted, bulk_id=())
+            return self._pull_ids("bulk_id", wanted.bulk_id, rest, bounds=bounds)
+        asked = self._dialect.askable(_in_the_past(wanted))
+        return self._pull(self._sweep(asked), wanted, asked, bounds)
 
     def _sweep(self, query: LogsQuery) -> Sweep:
         return Sweep(query, self._pages, cursors=self._dialect.cursors)
 
-    def logs_by_message_id(self, message_ids: Ids, *, query: LogsQuery | None = None) -> Pull:
+    def logs_by_message_id(
+        self,
+        message_ids: Ids,
+        *,
+        query: LogsQuery | None = None,
+        strategy: Strategy | None = None,
+        max_requests: int | None = None,
+        deadline: float | None = None,
+    ) -> Pull:
         """Return the logs of messages, as a stream.
 
-        Ids are asked for once each, packed into the fewest requests, several at a time.
-        ``pull.missing_ids`` tells which have no log; ``pull.report.unconfirmed_ids`` those for
-        which that is not certain.
+        Ids are asked for once each, packed into the fewest requests, several at a time; or, where
+        that is expected to cost fewer requests, all that was sent in the query's window is gone
+        through for them. ``pull.report.plan`` tells which; ``pull.missing_ids`` which ids have no
+        log; ``pull.report.unconfirmed_ids`` those for which that is not certain.
 
         Args:
             message_ids: One id, or any iterable or async iterable of ids.
             query: Further filters that the logs must keep; ``limit`` bounds their total.
+            strategy: ``"by_id"`` or ``"sweep"``, to leave nothing to the estimate. An async
+                iterable is asked for by id as it comes, unless this is ``"sweep"``.
+            max_requests: The requests that it may cost, further attempts included; what is left
+                then is a gap.
+            deadline: The seconds that it may take, from the first request on; likewise.
 
         Raises:
-            InvalidInput: The query has message ids of its own; or, from the stream, an id can't
-                be sent.
+            InvalidInput: The query has message ids of its own, its window ends in the future, or
+                there is none to sweep; or, from the stream, an id can't be sent.
         """
-        return self._pull_ids("message_id", message_ids, query or LogsQuery())
+        bounds = Bounds(max_requests=max_requests, deadline=deadline)
+        rest = query or LogsQuery()
+        return self._pull_ids("message_id", message_ids, rest, bounds=bounds, strategy=strategy)
 
-    def logs_by_bulk_id(self, bulk_ids: Ids, *, query: LogsQuery | None = None) -> Pull:
-        """Return the logs of bulks, as a stream: a request for each, several at a time.
+    def logs_by_bulk_id(
+        self,
+        bulk_ids: Ids,
+        *,
+        query: LogsQuery | None = None,
+        strategy: Strategy | None = None,
+        max_requests: int | None = None,
+        deadline: float | None = None,
+    ) -> Pull:
+        """Return the logs of bulks, as a stream.
+
+        Version 1 takes a request for each bulk, version 4 a list of them; or, where that is
+        expected to cost fewer requests, all that was sent in the query's window is gone through
+        for them. ``pull.report.plan`` tells which.
 
         Args:
             bulk_ids: One id, or any iterable or async iterable of ids.
-            query: Further filters that the logs must keep; ``limit`` bounds their total.
+            query: Further filters that the logs must keep; ``limit`` bounds their total. With
+                the window in which the bulks were sent, hundreds of bulks are cheap.
+            strategy: ``"by_id"`` or ``"sweep"``, to leave nothing to the estimate. An async
+                iterable is asked for by id as it comes, unless this is ``"sweep"``.
+            max_requests: The requests that it may cost, further attempts included; what is left
+                then is a gap.
+            deadline: The seconds that it may take, from the first request on; likewise.
 
         Raises:
-            InvalidInput: The query has bulk ids of its own; or, from the stream, an id can't be
-                sent.
+            InvalidInput: The query has bulk ids of its own, its window ends in the future, or
+                there is none to sweep; or, from the stream, an id can't be sent.
         """
-        return self._pull_ids("bulk_id", bulk_ids, query or LogsQuery())
+        bounds = Bounds(max_requests=max_requests, deadline=deadline)
+        rest = query or LogsQuery()
+        return self._pull_ids("bulk_id", bulk_ids, rest, bounds=bounds, strategy=strategy)
 
-    def _pull_ids(self, field: IdField, wanted: Ids, query: LogsQuery) -> Pull:
+    def _pull_ids(
+        self,
+        field: IdField,
+        wanted: Ids,
+        query: LogsQuery,
+        *,
+        bounds: Bounds,
+        strategy: Strategy | None = None,
+    ) -> Pull:
         if getattr(query, field):
             raise InvalidInput(f"give the ids as the argument, not as {field} of the query")
-        facts = self._lists if field == "message_id" else self._bulk_lists
-        asked = _alone(self._dialect.askable(query))
-        plan = ByIds(field, asked, facts, pages=self._pages, cursors=self._dialect.cursors)
+        asked = _alone(self._dialect.askable(_in_the_past(query)))
+        comes_in = isinstance(wanted, AsyncIterable)
+        plan = self._either(field, asked, _strategy(strategy, query, comes_in=comes_in))
         feed = partial(feed_ids, wanted, plan, ahead=self._concurrency)
-        return self._pull(plan, query, asked, feed)
+        return self._pull(plan, query, asked, bounds, feed, comes_in=comes_in)
+
+    def _either(self, field: IdField, asked: LogsQuery, strategy: Strategy | None) -> Either:
+        """Return the plan for ids."""
+        facts = self._lists if field == "message_id" else self._bulk_lists
+        by_ids = ByIds(field, asked, facts, pages=self._pages, cursors=self._dialect.cursors)
+        return Either(
+            field,
+            by_ids,
+            self._sweep(asked),
+            windowed=asked.sent_since is not None,
+            strategy=strategy,
+        )
 
     def _pull(
-        self, plan: Plan, wanted: LogsQuery, asked: LogsQuery, feed: Feed | None = None
+        self,
+        plan: Plan,
+        wanted: LogsQuery,
+        asked: LogsQuery,
+        bounds: Bounds,
+        feed: Feed | None = None,
+        *,
+        comes_in: bool = False,
     ) -> Pull:
         self._check_open()
         return Pull(
@@ -310,8 +389,15 @@ class EmailLogsClient:
             wanted=wanted,
             unasked=wanted.filters.keys() - asked.filters.keys(),
             concurrency=self._concurrency,
+            bounds=bounds,
+            pace=self._pace,
             feed=feed,
+            comes_in=comes_in,
         )
+
+    def _pace(self, requests: int) -> float | None:
+        """Return the seconds that so many requests take; None where the limiter does not tell."""
+        return self._limiter.pace(requests) if isinstance(self._limiter, LocalLimiter) else None
 
     def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         """Start a task that :meth:`close` stops."""
@@ -333,6 +419,29 @@ class EmailLogsClient:
     def _check_open(self) -> None:
         if self._closed:
             raise InvalidState("this client is closed")
+
+
+MOST_SKEW = timedelta(minutes=5)
+"""How far the clocks of this machine and of the service may differ."""
+
+
+def _in_the_past(query: LogsQuery) -> LogsQuery:
+    """Return the query, unless its window ends in the future: nothing is complete there."""
+    until = query.sent_until
+    if until and until > datetime.now(UTC) + MOST_SKEW:
+        raise InvalidInput(
+            f"sent_until lies in the future ({until.isoformat()}): leave it out, and the window "
+            "ends now"
+        )
+    return query
+
+
+def _strategy(strategy: Strategy | None, query: LogsQuery, *, comes_in: bool) -> Strategy | None:
+    """Return how ids are to be had; ids that come in one by one are asked for as they come."""
+    _one_of("strategy", strategy, None, "by_id", "sweep")
+    if strategy == "sweep" and query.sent_since is None:
+        raise InvalidInput('strategy="sweep" needs a window: set sent_since in the query')
+    return strategy or ("by_id" if comes_in else None)
 
 
 def _alone(query: LogsQuery) -> LogsQuery:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .by_ids import ByIds
+    from .strategies import Either
 
 Ids = Iterable[str] | AsyncIterable[str]
 """Where ids come from: a list, a generator, an async generator …"""
@@ -21,7 +21,7 @@ TURN = 500
 """The ids that are taken in before the event loop gets its turn."""
 
 
-async def feed_ids(ids: Ids, plan: ByIds, changed: asyncio.Condition, *, ahead: int) -> None:
+async def feed_ids(ids: Ids, plan: Either, changed: asyncio.Condition, *, ahead: int) -> None:
     """Feed a plan until there are no more ids.
 
     An iterable is read to its end first, since the fewest batches need all of it. An async
@@ -43,7 +43,7 @@ async def feed_ids(ids: Ids, plan: ByIds, changed: asyncio.Condition, *, ahead: 
         changed.notify_all()
 
 
-async def _feed_all(ids: Iterable[str], plan: ByIds) -> None:
+async def _feed_all(ids: Iterable[str], plan: Either) -> None:
     known: list[str] = []
     for one in ids:
         known.append(one)
@@ -60,7 +60,7 @@ def _length(one: object) -> int:
 
 
 async def _feed_slowly(
-    ids: AsyncIterable[str], plan: ByIds, changed: asyncio.Condition, ahead: int
+    ids: AsyncIterable[str], plan: Either, changed: asyncio.Condition, ahead: int
 ) -> None:
     """Read ids as they are asked for; ask for what is here when no more come for a while."""
     source = aiter(ids)

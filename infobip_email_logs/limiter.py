@@ -114,6 +114,10 @@ class LocalLimiter:
         """How many callers wait."""
         return self._waiting
 
+    def pace(self, requests: int) -> float:
+        """Return the seconds until the last of so many requests may leave, from a quiet start."""
+        return max(max(0, requests - 1) // one.requests * one.per for one in self.limits)
+
     @property
     def pause(self) -> float:
         """The seconds for which a 429 forbids every request; 0 when none does."""

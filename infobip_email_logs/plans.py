@@ -49,6 +49,11 @@ class Plan(Protocol):
         ...  # pragma: no cover - a protocol's body never runs
 
     @property
+    def probing(self) -> bool:
+        """Whether the next request tells what the others will cost."""
+        ...  # pragma: no cover - a protocol's body never runs
+
+    @property
     def expected(self) -> float:
         """How many further requests are expected, as far as is known by now."""
         ...  # pragma: no cover - a protocol's body never runs

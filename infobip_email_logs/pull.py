@@ -7,16 +7,17 @@ consumer meets what went wrong in it as the error that it was.
 from __future__ import annotations
 
 import asyncio
+import math
 import weakref
 from collections import deque
 from collections.abc import Callable, Collection, Coroutine
 from typing import TYPE_CHECKING, Protocol, Self, cast
 
-from .errors import IncompleteError, InvalidState, RequestRejected, clip
+from .errors import IncompleteError, InvalidInput, InvalidState, RequestRejected, clip
 from .matching import broken_filter
 from .models import EmailLog, RejectedRecord
 from .plans import FULL_PAGE
-from .report import PullReport, Tally
+from .report import Bounds, PullPlan, PullReport, RequestsSpent, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
@@ -90,6 +91,7 @@ class _Fetching:
         fetch: Gets a page.
         unwanted: Names a filter for which a log is not delivered; a request may ask for more.
         concurrency: The requests at a time, at most.
+        bounds: What it may cost.
     """
 
     def __init__(
@@ -100,9 +102,13 @@ class _Fetching:
         fetch: Fetch,
         unwanted: Callable[[EmailLog], str | None],
         concurrency: int,
+        bounds: Bounds,
     ) -> None:
         self.plan = plan
-        self.tally = Tally()
+        self.tally = Tally(most=bounds.max_requests)
+        self._deadline = bounds.deadline
+        self._spent = False
+        self._feeding: asyncio.Task[None] | None = None
         self.buffer = _Buffer()
         self.rejects: list[RejectedRecord] = []
         self.error: BaseException | None = None
@@ -115,16 +121,35 @@ class _Fetching:
         self._ended: float | None = None
 
     async def run(self) -> None:
-        """Ask until the plan is over, or something goes wrong."""
+        """Ask until the plan is over, all that it may cost is spent, or something goes wrong."""
         self._started = asyncio.get_running_loop().time()
+        patience = asyncio.timeout(self._deadline)
         try:
-            async with asyncio.TaskGroup() as group:
-                if self._feed:
-                    group.create_task(_loudly(self._feed(self._changed)))
-                for _ in range(self._concurrency):
-                    group.create_task(_loudly(self._work()))
+            async with patience:
+                await self._ask()
+        except TimeoutError:
+            if not patience.expired():
+                raise
+            self.plan.stop("deadline")
         except BaseExceptionGroup as errors:
             self.error = _first(errors)
+        if self._spent:
+            self.plan.stop("max_requests")
+
+    async def _ask(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            if self._feed:
+                self._feeding = group.create_task(_loudly(self._feed(self._changed)))
+            for _ in range(self._concurrency):
+                group.create_task(_loudly(self._work()))
+
+    async def probe(self) -> None:
+        """Ask for what the plan needs to know to choose: one page at most."""
+        if self._feed:
+            await self._feed(self._changed)
+            self._feed = None
+        if self.plan.probing and (query := self.plan.take()) is not None:
+            await self._answer(query)
 
     def finish(self, task: asyncio.Task[None]) -> None:
         """The task that ran this has ended, or was cancelled before it began."""
@@ -143,20 +168,33 @@ class _Fetching:
         """Ask what the plan says, one request after the other."""
         while (query := await self._next()) is not None:
             try:
-                page = await self._fetch(query, self.tally)
-            except RequestRejected as error:
-                if not self.plan.refused(query, error.status):
-                    raise
-            else:
-                await self._take_in(query, page)
+                await self._answer(query)
+            except RequestsSpent:
+                self._spent = True
+                if self._feeding:
+                    self._feeding.cancel()
             async with self._changed:
                 self._changed.notify_all()
 
+    async def _answer(self, query: LogsQuery) -> None:
+        """Ask for a page, and take it in."""
+        try:
+            page = await self._fetch(query, self.tally)
+        except RequestRejected as error:
+            if not self.plan.refused(query, error.status):
+                raise
+        else:
+            await self._take_in(query, page)
+
     async def _next(self) -> LogsQuery | None:
         async with self._changed:
-            while (query := self.plan.take()) is None and not self.plan.over:
+            while not self._spent:
+                if (query := self.plan.take()) is not None:
+                    return query
+                if self.plan.over:
+                    return None
                 await self._changed.wait()
-            return query
+            return None
 
     async def _take_in(self, query: LogsQuery, page: LogsPage) -> None:
         """Learn from a page, and hand over what is wanted of it."""
@@ -214,7 +252,10 @@ class Pull:
         wanted: LogsQuery,
         unasked: Collection[str] = (),
         concurrency: int,
+        bounds: Bounds,
+        pace: Callable[[int], float | None],
         feed: Feed | None = None,
+        comes_in: bool = False,
     ) -> None:
         self._plan = plan
         self._fetching = _Fetching(
@@ -223,7 +264,10 @@ class Pull:
             fetch=fetch,
             unwanted=broken_filter(wanted, unasked=unasked),
             concurrency=concurrency,
+            bounds=bounds,
         )
+        self._pace = pace
+        self._comes_in = comes_in
         self.rejects = self._fetching.rejects
         self._spawn = spawn
         self._limit = wanted.limit
@@ -317,6 +361,27 @@ class Pull:
         self._fetching.tally.records += len(logs[:left])
         return logs[:left]
 
+    async def plan(self) -> PullPlan:
+        """Estimate what this pull costs, before it is iterated: for one request at most.
+
+        The estimate takes the density of the first page for that of the whole window. What was
+        received for it is not asked for again.
+
+        Raises:
+            InvalidState: The pull has begun, or is closed.
+            InvalidInput: The ids come in one by one; nobody knows how many.
+            EmailLogsError: Whatever went wrong with the request.
+        """
+        if self._iterated or self._closed or self._task:
+            raise InvalidState("a pull is planned before it is iterated or closed")
+        if self._comes_in:
+            raise InvalidInput("ids that come in one by one can't be planned; give a list")
+        await self._fetching.probe()
+        requests = self._fetching.tally.requests + math.ceil(self._plan.expected)
+        return PullPlan(
+            strategy=self._plan.strategy, requests=requests, seconds=self._pace(requests)
+        )
+
     @property
     def missing_ids(self) -> tuple[str, ...]:
         """The ids that were asked for and have no log that matches, so far."""
@@ -327,6 +392,7 @@ class Pull:
         """What the pull did, up to now."""
         tally = self._fetching.tally
         return PullReport(
+            plan=self._plan.strategy,
             records=tally.records,
             requests=tally.requests,
             throttled=tally.throttled,

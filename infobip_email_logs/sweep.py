@@ -137,6 +137,7 @@ class Sweep:
         self._gaps.extend(map(self._gap, outcome.gaps))
         self._note_expired(outcome)
         then = outcome.then
+        self._measure(then, view)
         if not self._side_by_side and len(then) == 1:
             then = self._spread(then[0], view)
         self._ready.extendleft(reversed(then))
@@ -201,11 +202,17 @@ class Sweep:
         until = None if part.high == EVER else instant(part.high)
         return Gap(since, until, {**self._filters, **filters}, part.why)
 
+    def _measure(self, then: list[Stretch], view: View) -> None:
+        """Take note of how dense the records are where a stretch goes on."""
+        if len(view.times) >= FEW:
+            self._rate = len(view.times) / (view.times[-1] - view.times[0] + 1)
+            for stretch in then:
+                stretch.rate = self._rate
+
     def _spread(self, stretch: Stretch, view: View) -> list[Stretch]:
         """Return a long stretch in two parts, to be asked for side by side."""
         if not isinstance(stretch, Scan | Chain) or len(view.times) < FEW:
             return [stretch]
-        self._rate = len(view.times) / (view.times[-1] - view.times[0] + 1)
         begin, end = self._bearings.span(stretch.low, stretch.high, view.times)
         if self._rate * (end - begin) < MANY * self._facts.cap:
             return [stretch]
@@ -217,6 +224,7 @@ class Sweep:
         else:
             other = self._stretch(stretch.low, middle - 1)
             stretch.low = middle
+        other.rate = stretch.rate
         return [stretch, other]
 
     def _mind_the_edge(self) -> None:
@@ -275,6 +283,11 @@ class Sweep:
         return tuple(self._gaps)
 
     @property
+    def probing(self) -> bool:
+        """Whether nothing is known of the window so far."""
+        return self._bearings.first_edge is None and not self._rate and bool(self._ready)
+
+    @property
     def expected(self) -> float:
         """How many further requests are expected, as far as is known by now."""
         return sum(map(self._cost, (*self._asked.values(), *self._ready)))
@@ -284,7 +297,7 @@ class Sweep:
         begin, end = self._bearings.span(low, high, [])
         if isinstance(stretch, Forward):
             return 1 + stretch.density.expected(begin, end) / (FILL * self._facts.cap)
-        return 1 + self._rate * (end - begin) / self._facts.cap
+        return 1 + (stretch.rate or self._rate) * (end - begin) / self._facts.cap
 
 
 def widened(query: LogsQuery) -> LogsQuery:

@@ -64,7 +64,7 @@ async def test_many_bulks_are_pulled_with_a_request_each() -> None:
     async with service(traffic=MANY) as (sandbox, client):
         bulks = [*sandbox.bulk_ids[:50], "absent"]
         query = LogsQuery(general_status=StatusGroup.DELIVERED)
-        pull = client.logs_by_bulk_id(bulks, query=query)
+        pull = client.logs_by_bulk_id(bulks, query=query, strategy="by_id")
         logs = await all_of(pull)
         wanted = [truth(sandbox, bulk_id=one, general_status="DELIVERED") for one in bulks]
         assert ids_of(logs) == sorted(one for ids in wanted for one in ids)
@@ -356,7 +356,7 @@ async def test_closing_the_client_ends_its_pulls() -> None:
 async def test_what_was_received_can_be_drained() -> None:
     """After closing, nothing that came is lost."""
     async with service(Settings(v1_limits=()), MANY, concurrency=3) as (sandbox, client):
-        pull = client.logs_by_bulk_id(sandbox.bulk_ids)
+        pull = client.logs_by_bulk_id(sandbox.bulk_ids, strategy="by_id")
         await anext(aiter(pull))
         await settle()
         await pull.aclose()
@@ -390,7 +390,7 @@ async def test_requests_at_a_time_are_bounded(concurrency: int | None) -> None:
     """Eight without a word, else as many as are asked for: each needs a connection."""
     options = {"concurrency": concurrency} if concurrency else {}
     async with service(Settings(latency=(0.1, 0.3)), MANY, **options) as (sandbox, client):
-        await all_of(client.logs_by_bulk_id(sandbox.bulk_ids))
+        await all_of(client.logs_by_bulk_id(sandbox.bulk_ids, strategy="by_id"))
         used = {arrival.connection for arrival in sandbox.arrivals}
         assert len(used) == (concurrency or 8)
 
@@ -398,7 +398,7 @@ async def test_requests_at_a_time_are_bounded(concurrency: int | None) -> None:
 async def test_pulls_share_the_limit() -> None:
     """Several pulls at once stay within it together."""
     async with service(Settings(latency=(0.02, 0.1)), MANY) as (sandbox, client):
-        pulls = [client.logs_by_bulk_id(sandbox.bulk_ids) for _ in range(3)]
+        pulls = [client.logs_by_bulk_id(sandbox.bulk_ids, strategy="by_id") for _ in range(3)]
         await asyncio.gather(*map(all_of, pulls))
         assert sandbox.throttled == 0
         assert len(sandbox.arrivals) == 180

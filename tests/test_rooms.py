@@ -34,7 +34,8 @@ ROOMS: dict[str, str] = {
     "sweep": "chains forward models moments overlap page_facts query scans stretches wire",
     "plans": "models overlap query",
     "by_ids": "batches lists models page_facts plans query sweep",
-    "report": "models",
+    "strategies": "json_values models overlap sweep",
+    "report": "errors models",
     "retry": "errors",
     "one_loop": "errors",
     "gate": "",
@@ -43,11 +44,12 @@ ROOMS: dict[str, str] = {
     "tokens": "auth errors wire",
     "transport": "auth errors network tokens version wire",
     "asking": "errors limiter matching models query report retry transport wire",
-    "feeding": "by_ids",
+    "feeding": "",
     "pull": "errors matching models plans query report",
     "lookups": "batches errors lists models pull query",
     "client": "asking auth batches bucket by_ids errors feeding limiter lists lookups models network"
-    " one_loop page_facts plans pull query report retry sweep transport wire",
+    " one_loop page_facts plans pull query report retry strategies sweep"
+    " transport wire",
     "settings": "auth errors",
     "sandbox": "",
     "cli": EVERYTHING,
@@ -59,7 +61,8 @@ ROOMS: dict[str, str] = {
 
 PURE = (
     "auth batches bucket by_ids chains density errors forward gate json_values lists matching models"
-    " moments network overlap page_facts piles plans query report scans stretches sweep wire"
+    " moments network overlap page_facts piles plans query report scans strategies"
+    " stretches sweep wire"
 )
 """These wait for nothing and know no clock: they import none of `WORLD`."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
-    from ..report import PullReport
+    from ..report import PullPlan, PullReport
     from ..retry import Retry
 
 NAME = "infobip-email-logs"
@@ -58,6 +58,13 @@ def summary(report: PullReport) -> str:
         f"{report.records} logs, {report.requests} requests, {report.throttled} times throttled, "
         f"{report.retries} retries, {report.seconds:.1f} s"
     )
+
+
+def expectation(plan: PullPlan) -> str:
+    """Return what a pull would cost, in a line."""
+    how = "asking for the ids" if plan.strategy == "by_id" else "going through the window"
+    time = "" if plan.seconds is None else f", {plan.seconds / 60:.1f} minutes at least"
+    return f"about {plan.requests} requests{time}, {how}"
 
 
 @contextlib.contextmanager

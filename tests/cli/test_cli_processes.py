@@ -215,7 +215,7 @@ def test_demo() -> None:
     told = process(NOWHERE, "demo")
     out = told.out.decode()
     assert told.code == 0
-    assert re.search(r"│ 40 bulks +│ +\d+ │ +40 │ +0 │", out)
+    assert re.search(r"│ 40 bulks +│ +\d+ │ +\d+ │ +0 │", out)
     assert re.search(r"│ 2000 messages +│ +2000 │ +\d+ │ +0 │", out)
     assert "DELIVERED" in out
     assert re.search(r"(\d+) of \1 logs in \d+\.\d s, with \d+ requests; 429s: 0\.\n$", out)
