@@ -8,7 +8,6 @@ from heapq import nsmallest
 from itertools import islice
 from random import Random
 from typing import TYPE_CHECKING, Any, cast
-from zlib import crc32
 
 import attrs
 
@@ -106,7 +105,7 @@ class Pages:
         if choice == "random":
             return self.random.sample(refs, limit)
         if choice == "hash":
-            return nsmallest(limit, refs, key=lambda ref: crc32(b"%d" % ref))
+            return nsmallest(limit, refs, key=self.store.rank)
         start = self.random.randint(0, len(refs) - limit)
         return refs[start : start + limit]
 

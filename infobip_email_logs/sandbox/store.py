@@ -11,6 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, overload
+from zlib import crc32
 
 import attrs
 
@@ -124,6 +125,10 @@ class Store:
         """Return the message id of a record, empty without one."""
         found = self.seeded.message_id(ref) if ref >= 0 else self._added[~ref].message_id
         return found or ""
+
+    def rank(self, ref: int) -> int:
+        """Return a number that stays, and has nothing to do with when a record was sent."""
+        return self.seeded.ranks[ref] if ref >= 0 else crc32(self.message_id(ref).encode())
 
     def find(self, wanted: Wanted, at: Moment, *, newest_first: bool = True) -> Iterator[int]:
         """Return the records that match and may be seen, in the order of their key.

@@ -11,6 +11,7 @@ import hashlib
 import uuid
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from random import Random
 from typing import get_args
 
@@ -148,6 +149,12 @@ class Seeded:
             "entity_id": self.entity_id,
             "campaign_reference_id": self.campaign_reference_id,
         }
+
+    @cached_property
+    def ranks(self) -> array[int]:
+        """A random number for each email, drawn once."""
+        random = Random(self._salt)
+        return array("I", (random.getrandbits(32) for _ in range(len(self))))
 
     def with_message_id(self, message_id: str) -> Sequence[int]:
         """Return the ordinals of the emails with this id: one or none."""
