@@ -12,9 +12,10 @@ import attrs
 
 from .errors import DecodeError, clip
 from .overlap import Item, Seen, beyond, seen
+from .piles import UNPROVEN
 from .query import LogsQuery
 from .scans import Scan
-from .stretches import Outcome, Stretch, View
+from .stretches import Doubtful, Outcome, Stretch, View
 
 CURSOR_DIED = "the cursor died"
 """Why what follows a cursor is a gap: it was refused, and the pages were in no order."""
@@ -32,6 +33,8 @@ class Chain(Stretch):
         tail: The records of that millisecond.
         before: How often each identity occurred on the page before.
         ordered: Whether each page went on where the one before ended, downwards.
+        dated: Whether all records told when they were sent.
+        narrow: Whether the lower part of what it goes through is another stretch's.
     """
 
     asked: Collection[str] = attrs.field(kw_only=True)
@@ -41,6 +44,8 @@ class Chain(Stretch):
     tail: list[Item] = attrs.field(factory=list[Item])
     before: Seen = attrs.field(factory=lambda: seen([]))
     ordered: bool = True
+    dated: bool = True
+    narrow: bool = False
 
     def take_in(self, view: View) -> Outcome:
         """Hand over a page, and ask for the next one while there is one."""
@@ -48,7 +53,11 @@ class Chain(Stretch):
         if cursor is None and self.cursor is None and view.page.size >= view.facts.cap:
             return Scan(self.low, self.high, self.known, asked=self.asked).take_in(view)
         new = self._fresh(view)
-        done = Outcome(new, covered=(self.low, self.high))
+        gaps: list[Doubtful] = []
+        if self.narrow and view.unplaced and (not view.times or view.times[0] < self.low):
+            new = [one for one in new if one.at is not None]  # they may be the other stretch's
+            gaps = [Doubtful(self.low, self.left[1], UNPROVEN)]
+        done = Outcome(new, covered=(self.low, self.high), gaps=gaps)
         if cursor is None:
             return done
         self._check(cursor)
@@ -56,7 +65,7 @@ class Chain(Stretch):
         if self.ordered and self.floor is not None and self.floor < self.low:
             return done
         self.cursor = cursor
-        return Outcome(new, [self])
+        return Outcome(new, [self], gaps=gaps)
 
     def _fresh(self, view: View) -> list[Item]:
         """Return what was not handed over, though the pages may have shifted meanwhile."""
@@ -79,14 +88,13 @@ class Chain(Stretch):
     def _go_down(self, view: View) -> None:
         """Take note of where a page ends."""
         self.before = seen(view.items)
+        self.dated = self.dated and not view.unplaced
         if not view.times:
-            self.ordered = self.ordered and not view.items
             return
         floor = view.times[0]
         if self.floor is None or floor < self.floor:
             self.floor, self.tail = floor, []
         self.tail += [one for one in view.inside if one.at == self.floor]
-        self.ordered = self.ordered and not view.unplaced
 
     @property
     def left(self) -> tuple[int, int]:
@@ -95,12 +103,12 @@ class Chain(Stretch):
             return self.low, min(self.high, self.floor)
         return self.low, self.high
 
-    def rest(self) -> Chain | None:
+    def rest(self) -> Scan | None:
         """Return what to ask for instead, as the cursor died; None where that is not known."""
-        if not self.ordered or self.floor is None:
+        if not (self.ordered and self.dated) or self.floor is None:
             return None
         low, high = self.left
-        return Chain(low, high, self.tail, asked=self.asked)
+        return Scan(low, high, [*self.known, *self.tail], asked=self.asked, rate=self.rate)
 
 
 def _above(items: list[Item], floor: int) -> bool:

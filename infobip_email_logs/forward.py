@@ -39,6 +39,9 @@ FEW = 20
 GROWTH = 4
 """How much longer a piece is than one that held few records."""
 
+PATIENCE = 2
+"""How many pieces may be full, one after the other, before they get much shorter."""
+
 REST = 0.2
 """A rest of a segment that is smaller than this part of a piece goes with the piece before."""
 
@@ -58,6 +61,8 @@ class Forward(Stretch):
         deceived: How often a stretch that seemed empty turned out full: a full page may be a part
             of the window, and no sample of it.
         sparse: Whether the piece before held few records.
+        full: How many pieces before were full, one after the other.
+        crowd: Before which millisecond there is more than a page, and how many records at least.
     """
 
     last: int = attrs.field(kw_only=True)
@@ -67,6 +72,8 @@ class Forward(Stretch):
     expected: float = 0.0
     deceived: int = 0
     sparse: bool = True
+    full: int = 0
+    crowd: tuple[int, int] = (0, 0)
 
     def take_in(self, view: View) -> Outcome:
         """Go on behind a piece that is whole, and ask for a shorter one where it is not."""
@@ -81,6 +88,8 @@ class Forward(Stretch):
 
     def _behind(self, low: int, view: View) -> list[Stretch]:
         """Return the next piece, if there is one, sized by the one before."""
+        self.full = 0
+        self.crowd = self.crowd[0], self.crowd[1] - len(view.inside)
         if low > self.last:
             return []
         begin, end = self._bounded()
@@ -95,7 +104,11 @@ class Forward(Stretch):
         cap, segment = view.facts.cap, self.density.at(begin)
         if not segment.measured and self.expected < cap / 8:
             self.deceived += 1
+        self.full += 1
+        self.crowd = end, cap
         length = (end - begin) // 2 if self.expected < cap / 2 else (end - begin) * 4 // 5
+        if self.full > PATIENCE:
+            length = (end - begin) // GROWTH
         if self.deceived >= DECEIVED:
             return self._piece(self.low, view, length=min(length, self._by_the_full(begin, view)))
         total = (CROWDED if segment.measured else 4) * cap
@@ -142,6 +155,8 @@ class Forward(Stretch):
         """
         begin, grain = max(low, self.span[0]), view.facts.grain
         end = self._end(begin, view) if length is None else begin + length
+        if begin < self.crowd[0] <= end and self.crowd[1] >= view.facts.cap:
+            end = (begin + self.crowd[0]) // 2  # as a whole it would be full again
         end = max(min(end, below) // grain * grain, begin // grain * grain + grain)
         high = self.last if end >= self.span[1] else end - 1
         expected = self.density.expected(begin, end)

@@ -69,4 +69,10 @@ class PageFacts:
 
     def trust(self, size: int) -> None:
         """Take note that a page of a suspicious size was whole."""
-        self.whole = max(self.whole, size)
+        if size < self.cap:
+            self.whole = max(self.whole, size)
+
+    def distrust(self, size: int) -> None:
+        """Take note that a page of a suspicious size was cut."""
+        self.cap = size
+        self.whole = min(self.whole, size - 1)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from .models import FINAL_GROUPS, EmailLog, StatusGroup
-from .overlap import Item, Seen, seen
+from .overlap import Item, Seen, beyond, seen
 from .page_facts import Verdict
 from .stretches import Doubtful, Outcome, Stretch, View
 
@@ -44,11 +44,14 @@ class Pile:
         base: How often each identity occurred in the page that was full.
         parts: The same for each status group that was asked for.
         handed: How often each identity was handed over.
+        suspected: Whether the page was not full, and only suspected to be cut. It is taken for
+            whole until a part holds more.
     """
 
     asked: Collection[str]
     base: Seen
     handed: Seen
+    suspected: bool = False
     parts: defaultdict[str, Seen] = attrs.field(factory=lambda: defaultdict(Counter))
 
     def new(self, group: str, found: list[Item]) -> list[Item]:
@@ -72,16 +75,23 @@ class Pile:
         return max(self.base[item.key], part[item.key], final)
 
 
-def pile(stretch: Stretch, view: View, asked: Collection[str]) -> Outcome:
-    """Return what to do about a stretch of one millisecond whose page is full."""
+def pile(
+    stretch: Stretch, view: View, asked: Collection[str], *, suspected: bool = False
+) -> Outcome:
+    """Return what to do about a stretch of one millisecond whose page is full.
+
+    Args:
+        stretch: The millisecond.
+        view: The page.
+        asked: The fields that the query filters by already.
+        suspected: Whether the page is only suspected to be full.
+    """
     new = stretch.new(view)
-    whole = Pile(asked, seen(view.inside), seen(view.inside) | stretch.seen)
+    base = seen(view.inside)
+    whole = Pile(asked, base, base | stretch.seen, suspected=suspected)
     first = Part(stretch.low, stretch.high, pile=whole)
-    return Outcome(
-        hand=new,
-        then=list(first.split(view)),
-        gaps=[Doubtful(stretch.low, stretch.high, UNPROVEN)],
-    )
+    gaps = [] if suspected else [Doubtful(stretch.low, stretch.high, UNPROVEN)]
+    return Outcome(hand=new, then=list(first.split(view)), gaps=gaps)
 
 
 @attrs.define(eq=False)
@@ -93,11 +103,21 @@ class Part(Stretch):
     def take_in(self, view: View) -> Outcome:
         """Hand over what is new; split what is full further."""
         hand = self.pile.new(self.filters.get("general_status", ""), view.inside)
+        if self.pile.suspected:
+            return self._confirm(hand, view)
         if view.verdict is not Verdict.FULL:
             return Outcome(hand)
         parts = list(self.split(view))
         gap = Doubtful(self.low, self.high, FULL, self.filters)
         return Outcome(hand, list(parts), gaps=[] if parts else [gap])
+
+    def _confirm(self, hand: list[Item], view: View) -> Outcome:
+        """Say that the page was cut indeed, if there is more in a part than it had."""
+        if not hand:
+            alike = view.page.size >= self.pile.base.total()
+            return Outcome(then=list(self.split(view)) if alike else [])
+        self.pile.suspected = False
+        return Outcome(hand, [Again(self.low, self.high, pile=self.pile)])
 
     def split(self, view: View) -> Iterator[Part]:
         """Yield the parts by the next filter that parts it."""
@@ -112,6 +132,21 @@ class Part(Stretch):
 
     def _with(self, filters: Mapping[str, str]) -> Part:
         return Part(self.low, self.high, filters=filters, pile=self.pile)
+
+
+@attrs.define(eq=False)
+class Again(Part):
+    """The whole millisecond again: was its page cut, or is there a late record?"""
+
+    def take_in(self, view: View) -> Outcome:
+        """Take a page that did not grow for a cut one."""
+        new = beyond(view.inside, self.pile.handed)
+        self.pile.handed.update(item.key for item in new)
+        size = self.pile.base.total()
+        if len(view.inside) > size:
+            return Outcome(new)
+        view.facts.distrust(size)
+        return Outcome(new, gaps=[Doubtful(self.low, self.high, UNPROVEN)])
 
 
 def _values(name: str, view: View) -> list[str]:

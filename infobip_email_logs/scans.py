@@ -77,18 +77,23 @@ class Scan(Stretch):
     def _halve(self, view: View) -> Outcome:
         """Ask for two parts of a page that may have been cut without a word."""
         first, last = view.times[0], view.times[-1]
-        doubt = Doubt(view.page.size, 2)
-        if first == last:
-            around = self._part(self.low, first - 1, doubt), self._part(last + 1, self.high, doubt)
-            return Outcome(self.new(view), list(around), covered=(first, last))
+        if first == last and not view.unplaced:
+            around = self._parts((self.low, first - 1), (last + 1, self.high), view)
+            at = attrs.evolve(self, low=first, high=last)
+            outcome = pile(at, view, self.asked, suspected=True)
+            return attrs.evolve(outcome, then=[*outcome.then, *around], covered=(first, last))
         middle = view.times[len(view.times) // 2]
         border = middle if middle > first else middle + view.facts.grain
         border = border // view.facts.grain * view.facts.grain
-        parts = self._part(self.low, border - 1, doubt), self._part(border, self.high, doubt)
-        return Outcome(then=list(parts))
+        return Outcome(then=self._parts((self.low, border - 1), (border, self.high), view))
 
-    def _part(self, low: int, high: int, doubt: Doubt) -> Scan:
-        return Scan(low, high, between(self.known, low, high), asked=self.asked, doubt=doubt)
+    def _parts(self, lower: tuple[int, int], upper: tuple[int, int], view: View) -> list[Stretch]:
+        windows = [(low, high) for low, high in (lower, upper) if low <= high]
+        doubt = Doubt(view.page.size, len(windows))
+        return [
+            Scan(low, high, between(self.known, low, high), asked=self.asked, doubt=doubt)
+            for low, high in windows
+        ]
 
     def _follow(self, view: View, sign: int) -> Outcome:
         """Hand over a page, and continue where it ends: downwards, or upwards with sign -1."""
@@ -236,7 +241,8 @@ class Check(Stretch):
         if self.sign > 0 and self._may_be_earliest(view):
             far = attrs.evolve(self, low=self.scan.low, high=self.scan.high, sign=-1)
             far.begin(view)
-            return Outcome(then=[far])
+            if far.low <= far.high:
+                return Outcome(then=[far])
         view.facts.choice = Choice.OTHER
         points = [*self.first, *view.items]
         window = (self.scan.low, self.scan.high)

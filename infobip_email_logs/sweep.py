@@ -16,11 +16,12 @@ from .chains import CURSOR_DIED, Chain
 from .forward import FILL, Forward
 from .models import Gap
 from .moments import EVER, instant, number
-from .overlap import Record, items
+from .overlap import Item, Record, Seen, beyond, items, seen
 from .page_facts import Choice, PageFacts, Verdict
+from .piles import UNPROVEN, Part
 from .query import MAX_LIMIT, LogsQuery
 from .scans import Scan
-from .stretches import Bearings, Doubtful, Outcome, Stretch, View
+from .stretches import Bearings, Doubtful, Outcome, Stretch, View, between
 from .wire import timestamps
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
     from .models import LogsPage
 
-HOUR = 3_600_000
 RETENTION = timedelta(hours=48) // timedelta(milliseconds=1)
 """The milliseconds that a log is kept for (API reference)."""
 
@@ -53,8 +53,44 @@ MANY = 4
 UNKEPT_SHARE = 20
 """One of so many records beyond the window is no sign that the service does not keep it."""
 
+MOST_NEIGHBOURS = 64
+"""The stretches whose undated records are remembered, at most."""
+
 WHOLE_SECOND = 1000
 FEW = 10
+
+
+class Undated:
+    """Records that do not tell when they were sent, met in stretches that may share them.
+
+    As long as it is not known whether bounds are inclusive, stretches are asked for a millisecond
+    wider than they are, and such a record may come with each of its neighbours.
+
+    Attributes:
+        doubtful: Whether a record was left out that is like one of a neighbour, and may be another.
+    """
+
+    def __init__(self) -> None:
+        self._handed: deque[tuple[int, int, Seen]] = deque(maxlen=MOST_NEIGHBOURS)
+        self.doubtful = False
+
+    def new(self, asked: LogsQuery, hand: list[Item], facts: PageFacts) -> list[Item]:
+        """Return those of the records that are to be handed over that did not come already."""
+        self.doubtful = False
+        undated = [item for item in hand if item.at is None]
+        if not undated or asked.cursor:
+            return hand
+        low, high = _window(asked)
+        low += facts.since_inclusive is False
+        high -= facts.until_inclusive is False
+        known: Seen = seen([])
+        for begin, end, handed in self._handed:
+            if begin <= high and low <= end:
+                known |= handed
+        self._handed.append((low, high, seen(undated)))
+        new = beyond(undated, known)
+        self.doubtful = len(new) < len(undated)
+        return [item for item in hand if item.at is not None] + new
 
 
 class Sweep:
@@ -78,6 +114,7 @@ class Sweep:
         self._bearings = Bearings()
         self._ready: deque[Stretch] = deque([self._stretch(*_window(query))])
         self._asked: dict[LogsQuery, Stretch] = {}
+        self._undated = Undated()
         self._gaps: list[Gap] = []
         self._rate = 0.0
         self._side_by_side = False
@@ -89,12 +126,14 @@ class Sweep:
     def take(self) -> LogsQuery | None:
         """Return the next request, if there is one by now."""
         self._mind_the_edge()
-        if not self._ready:
-            return None
-        stretch = self._ready.popleft()
-        query = self._request(stretch)
-        self._asked[query] = stretch
-        return query
+        for _ in range(len(self._ready)):
+            stretch = self._ready.popleft()
+            query = self._request(stretch)
+            if query not in self._asked:
+                self._asked[query] = stretch
+                return query
+            self._ready.append(stretch)  # when the same request is answered
+        return None
 
     def begin(self, asked: LogsQuery) -> None:
         """Take note that the whole was asked for by somebody else; the answer comes next."""
@@ -134,6 +173,9 @@ class Sweep:
         found = items(page, wanted)
         view = View(page, found, stretch.low, stretch.high, self._facts, self._bearings)
         outcome = self._outcome(asked, stretch, view)
+        hand = self._undated.new(asked, outcome.hand, self._facts)
+        if self._undated.doubtful:
+            self._gaps.append(self._gap(Doubtful(stretch.low, stretch.high, UNPROVEN)))
         self._gaps.extend(map(self._gap, outcome.gaps))
         self._note_expired(outcome)
         then = outcome.then
@@ -141,11 +183,12 @@ class Sweep:
         if not self._side_by_side and len(then) == 1:
             then = self._spread(then[0], view)
         self._ready.extendleft(reversed(then))
-        return [item.record for item in outcome.hand if item.wanted]
+        return [item.record for item in hand if item.wanted]
 
     def _outcome(self, asked: LogsQuery, stretch: Stretch, view: View) -> Outcome:
-        if self._learn_bounds(asked, stretch, view) and stretch.cursor is None and view.page.full:
-            return Outcome(then=[stretch])
+        learned = self._learn_bounds(asked, stretch, view)
+        if learned and not isinstance(stretch, Chain) and view.page.size > self._facts.whole:
+            return Outcome(then=[stretch])  # it may be full of records that it need not hold
         if page_breaks_window(view.page) and view.verdict is not Verdict.WHOLE:
             return self._unkept(stretch, view)
         return stretch.take_in(view)
@@ -194,7 +237,9 @@ class Sweep:
         low, high = outcome.covered
         begin = max(low, known.first_edge)
         if begin + EDGE < known.edge and begin <= high:
-            self._gaps.append(self._gap(Doubtful(begin, min(high, known.edge), EXPIRED)))
+            self._gaps.append(
+                self._gap(Doubtful(begin, min(high, known.edge + WHOLE_SECOND), EXPIRED))
+            )
 
     def _gap(self, part: Doubtful) -> Gap:
         filters = {name: (value,) for name, value in part.filters.items()}
@@ -213,19 +258,32 @@ class Sweep:
         """Return a long stretch in two parts, to be asked for side by side."""
         if not isinstance(stretch, Scan | Chain) or len(view.times) < FEW:
             return [stretch]
-        begin, end = self._bearings.span(stretch.low, stretch.high, view.times)
+        if isinstance(stretch, Chain) and not stretch.ordered:
+            return [stretch]
+        low, high = stretch.left
+        begin, end = self._bearings.span(low, high, view.times)
         if self._rate * (end - begin) < MANY * self._facts.cap:
             return [stretch]
         self._side_by_side = True
         middle = (begin + end) // 2 // self._facts.grain * self._facts.grain
         if self._facts.choice is Choice.EARLIEST and isinstance(stretch, Scan):
             other = self._stretch(middle, stretch.high)
+            other.known = between(stretch.known, other.low, other.high)
             stretch.high = middle - 1
-        else:
-            other = self._stretch(stretch.low, middle - 1)
-            stretch.low = middle
+            stretch.known = between(stretch.known, stretch.low, stretch.high)
+            return [stretch, other]
+        return [stretch, self._below(stretch, middle)]
+
+    def _below(self, stretch: Scan | Chain, border: int) -> Stretch:
+        """Take the part of a stretch that is below a millisecond away from it, and return it."""
+        other = self._stretch(stretch.low, border - 1)
+        other.known = between(stretch.known, other.low, other.high)
         other.rate = stretch.rate
-        return [stretch, other]
+        stretch.low = border
+        if isinstance(stretch, Chain):
+            stretch.narrow = True
+        stretch.known = between(stretch.known, border, stretch.high)
+        return other
 
     def _mind_the_edge(self) -> None:
         """Let what is about to expire go first."""
@@ -235,9 +293,7 @@ class Sweep:
                 continue
             low = max(stretch.low, edge)
             if low < edge + AT_RISK and self._is_long(stretch, low):
-                bottom = self._stretch(stretch.low, low + BOTTOM)
-                stretch.low = low + BOTTOM + 1
-                self._ready.appendleft(bottom)
+                self._ready.appendleft(self._below(stretch, low + BOTTOM + 1))
                 return
             if low < edge + AT_RISK and place:
                 self._ready.remove(stretch)
@@ -248,13 +304,18 @@ class Sweep:
         """Say whether a stretch takes some time, and goes the wrong way."""
         if isinstance(stretch, Scan) and self._facts.choice is not Choice.LATEST:
             return False
-        _, end = self._bearings.span(low, stretch.high, [])
+        if isinstance(stretch, Chain) and not stretch.ordered:
+            return False
+        _, end = self._bearings.span(low, stretch.left[1], [])
         return end - low > 2 * BOTTOM and self._rate * (end - low) > 2 * self._facts.cap
 
     def refused(self, asked: LogsQuery, status: int) -> bool:
         """A request was refused for good: say whether something else is asked for instead."""
         del status
         stretch = self._asked[asked]
+        if isinstance(stretch, Part):  # its millisecond is a gap anyway
+            del self._asked[asked]
+            return True
         if not isinstance(stretch, Chain) or stretch.cursor is None:
             return False
         del self._asked[asked]
