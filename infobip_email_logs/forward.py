@@ -77,12 +77,14 @@ class Forward(Stretch):
 
     def take_in(self, view: View) -> Outcome:
         """Go on behind a piece that is whole, and ask for a shorter one where it is not."""
-        if view.verdict is not Verdict.FULL:
+        if view.verdict is Verdict.WHOLE:
             then = self._behind(self.high + 1, view)
             return Outcome(self.new(view), then, covered=(self.low, self.high))
         begin, end = self._bounded()
         if end - begin <= view.facts.grain:
-            outcome = pile(attrs.evolve(self, low=begin, high=end - 1), view, self.asked)
+            suspected = view.verdict is Verdict.DOUBTFUL
+            at = attrs.evolve(self, low=begin, high=end - 1)
+            outcome = pile(at, view, self.asked, suspected=suspected)
             return attrs.evolve(outcome, then=[*outcome.then, *self._behind(end, view)])
         return Outcome(then=[self._shorter(begin, end, view)])
 
@@ -95,7 +97,7 @@ class Forward(Stretch):
         begin, end = self._bounded()
         if self.deceived >= DECEIVED:
             return [self._piece(low, view, length=self._by_the_last(begin, end, view))]
-        if begin < end and view.verdict is not Verdict.FULL:
+        if begin < end and view.verdict is Verdict.WHOLE:
             self.density.count((begin, end), len(view.inside))
         return [self._piece(low, view)]
 
@@ -105,7 +107,7 @@ class Forward(Stretch):
         if not segment.measured and self.expected < cap / 8:
             self.deceived += 1
         self.full += 1
-        self.crowd = end, cap
+        self.crowd = end, min(cap, view.page.size)
         length = (end - begin) // 2 if self.expected < cap / 2 else (end - begin) * 4 // 5
         if self.full > PATIENCE:
             length = (end - begin) // GROWTH
@@ -155,7 +157,7 @@ class Forward(Stretch):
         """
         begin, grain = max(low, self.span[0]), view.facts.grain
         end = self._end(begin, view) if length is None else begin + length
-        if begin < self.crowd[0] <= end and self.crowd[1] >= view.facts.cap:
+        if begin < self.crowd[0] <= end and self.crowd[1] > view.facts.whole:
             end = (begin + self.crowd[0]) // 2  # as a whole it would be full again
         end = max(min(end, below) // grain * grain, begin // grain * grain + grain)
         high = self.last if end >= self.span[1] else end - 1

@@ -37,7 +37,6 @@ class PageFacts:
         cap: The records of a page, at most, as far as is known.
         whole: Pages of so many records are known to be whole: larger ones were seen.
         suspect: The size of the last page that may have been cut, though it was not full.
-        choice: Which records a full page holds.
         since_inclusive: Whether a record at ``sentSince`` matches; None while it is not known.
         until_inclusive: Whether a record at ``sentUntil`` matches; None while it is not known.
         grain: The milliseconds that timestamps are told in.
@@ -46,7 +45,6 @@ class PageFacts:
     cap: int = MAX_LIMIT
     whole: int = SMALLEST_CAP - 1
     suspect: int = 0
-    choice: Choice = Choice.UNKNOWN
     since_inclusive: bool | None = None
     until_inclusive: bool | None = None
     grain: int = 1

@@ -25,6 +25,22 @@ LATE = 20
 """One of so many records may have appeared meanwhile, before a page counts as contradicted."""
 
 
+@attrs.define
+class Border:
+    """Where two stretches meet that are gone through downwards, side by side.
+
+    The lower one begins with a page that nothing above it vouches for. So the upper one goes down
+    to the latest record of that page, instead of the place where the two were parted.
+
+    Attributes:
+        at: The first millisecond of the upper stretch.
+        reached: Whether the upper stretch is at its end.
+    """
+
+    at: int
+    reached: bool = False
+
+
 @attrs.define(eq=False)
 class Scan(Stretch):
     """A stretch that is continued where its page ends.
@@ -33,11 +49,15 @@ class Scan(Stretch):
         asked: The fields that the query filters by.
         floor: Where the page before ended: what is known reaches that far without a hole.
         doubt: The page that may have been cut, of which this is a part.
+        below: Where the stretch below it begins.
+        above: Where the stretch above it ends.
     """
 
     asked: Collection[str] = attrs.field(kw_only=True)
     floor: int | None = None
     doubt: Doubt | None = None
+    below: Border | None = None
+    above: Border | None = None
 
     def take_in(self, view: View) -> Outcome:
         """Take a page that is not full for the whole, and continue where a full one ends."""
@@ -50,29 +70,52 @@ class Scan(Stretch):
         return self._full(view)
 
     def _full(self, view: View) -> Outcome:
-        """Go on as fits the records that a full page holds."""
-        match view.facts.choice:
-            case Choice.UNKNOWN:
-                return check(self, view)
-            case Choice.LATEST:
-                return self._follow(view, +1)
-            case Choice.EARLIEST:
-                return self._follow(view, -1)
-            case Choice.OTHER:
-                return self.in_pieces(view)
+        """Go on as fits the records that a full page holds; a first page is checked."""
+        choice = view.bearings.choice
+        if choice is Choice.OTHER:
+            return self.in_pieces(view)
+        if choice is Choice.LATEST and self.above and view.facts.grain == 1:
+            return self._reach_up(view, self.above)
+        if choice is Choice.UNKNOWN or self.floor is None:
+            return check(self, view)
+        return self._follow(view, +1 if choice is Choice.LATEST else -1)
+
+    def _reach_up(self, view: View, border: Border) -> Outcome:
+        """Let the stretch above go down to the first page, and continue where the page ends."""
+        latest = max((at for at in view.times if at <= self.high), default=self.low)
+        outcome = self._follow(view, +1)
+        if outcome.covered is None:
+            return outcome
+        if not border.reached:
+            border.at = min(border.at, latest + 1)
+            return outcome
+        if latest == self.high:
+            return outcome
+        between_both = Scan(latest + 1, self.high, record_below=True, asked=self.asked)
+        return attrs.evolve(outcome, then=[*outcome.then, between_both])
 
     def _whole(self, view: View) -> Outcome:
         if self.doubt:
             self.doubt.parts -= 1
             if not self.doubt.parts:
                 view.facts.trust(self.doubt.size)
-        return Outcome(self.new(view), covered=(self.low, self.high))
+        return Outcome(self.new(view), self.close(), covered=(self.low, self.high))
+
+    def close(self) -> list[Stretch]:
+        """Go no further down than was asked for: return what the stretch below leaves to this."""
+        border, self.below = self.below, None
+        if not border:
+            return []
+        border.reached = True
+        if border.at >= self.low:
+            return []
+        return [Scan(border.at, self.low - 1, record_below=True, asked=self.asked)]
 
     def in_pieces(self, view: View) -> Outcome:
         """Go through the stretch in pieces."""
         window = (self.low, self.high)
         piece = forward(window, view, known=self.known, points=view.items, asked=self.asked)
-        return Outcome(then=[piece])
+        return Outcome(then=[piece, *self.close()])
 
     def _halve(self, view: View) -> Outcome:
         """Ask for two parts of a page that may have been cut without a word."""
@@ -90,15 +133,16 @@ class Scan(Stretch):
     def _parts(self, lower: tuple[int, int], upper: tuple[int, int], view: View) -> list[Stretch]:
         windows = [(low, high) for low, high in (lower, upper) if low <= high]
         doubt = Doubt(view.page.size, len(windows))
-        return [
+        parts = [
             Scan(low, high, between(self.known, low, high), asked=self.asked, doubt=doubt)
             for low, high in windows
         ]
+        return [*parts, *self.close()]
 
     def _follow(self, view: View, sign: int) -> Outcome:
         """Hand over a page, and continue where it ends: downwards, or upwards with sign -1."""
         if self.contradicted(view, sign):
-            view.facts.choice = Choice.UNKNOWN
+            view.bearings.choice = Choice.UNKNOWN
             return self.in_pieces(view)
         times = view.times if sign > 0 else [-at for at in reversed(view.times)]
         end = times[0]
@@ -124,7 +168,7 @@ class Scan(Stretch):
         """Return the rest of the stretch on the far side of a known record."""
         if sign > 0:
             high = border // grain * grain - 1
-            return Scan(self.low, high, record_above=grain == 1, asked=self.asked)
+            return Scan(self.low, high, record_above=grain == 1, asked=self.asked, below=self.below)
         low = border // grain * grain + grain
         return Scan(low, self.high, record_below=grain == 1, asked=self.asked)
 
@@ -162,7 +206,7 @@ def check(scan: Scan, view: View) -> Outcome:
     near.begin(view)
     if near.low > near.high:
         return scan.in_pieces(view)
-    return Outcome(scan.new(view), [near])
+    return Outcome(scan.new(view), [near, *scan.close()])
 
 
 @attrs.define(eq=False)
@@ -206,7 +250,7 @@ class Check(Stretch):
         if view.verdict is Verdict.FULL:
             return self._refuted(view)
         confirmed = self._confirmed(view)
-        view.facts.choice = self._choice if confirmed else Choice.OTHER
+        view.bearings.choice = self._choice if confirmed else Choice.OTHER
         low, high = self._rest()
         hand, covered = self.new(view), (self.low, self.high)
         if low > high:
@@ -243,7 +287,7 @@ class Check(Stretch):
             far.begin(view)
             if far.low <= far.high:
                 return Outcome(then=[far])
-        view.facts.choice = Choice.OTHER
+        view.bearings.choice = Choice.OTHER
         points = [*self.first, *view.items]
         window = (self.scan.low, self.scan.high)
         rest = forward(window, view, known=self.first, points=points, asked=self.scan.asked)

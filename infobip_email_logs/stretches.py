@@ -16,7 +16,7 @@ import attrs
 from .models import LogsPage
 from .moments import EVER
 from .overlap import Item, Seen, beyond, seen
-from .page_facts import PageFacts, Verdict
+from .page_facts import Choice, PageFacts, Verdict
 
 NO_FILTERS: Mapping[str, str] = {}
 
@@ -70,11 +70,13 @@ class Bearings:
         first_edge: What was sent before had expired when the sweep began; None until it is known.
         edge: What was sent before has expired by now.
         ceiling: Nothing was sent after it, as far as is known.
+        choice: Which records a full page holds, as far as this sweep has shown.
     """
 
     first_edge: int | None = None
     edge: int | None = None
     ceiling: int | None = None
+    choice: Choice = Choice.UNKNOWN
 
     def span(self, low: int, high: int, times: list[int]) -> tuple[int, int]:
         """Return a window with bounds, from before its first to behind its last millisecond."""

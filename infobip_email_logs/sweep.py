@@ -20,7 +20,7 @@ from .overlap import Item, Record, Seen, beyond, items, seen
 from .page_facts import Choice, PageFacts, Verdict
 from .piles import UNPROVEN, Part
 from .query import MAX_LIMIT, LogsQuery
-from .scans import Scan
+from .scans import Border, Scan
 from .stretches import Bearings, Doubtful, Outcome, Stretch, View, between
 from .wire import timestamps
 
@@ -128,6 +128,8 @@ class Sweep:
         self._mind_the_edge()
         for _ in range(len(self._ready)):
             stretch = self._ready.popleft()
+            if isinstance(stretch, Scan) and stretch.below:
+                stretch.low = stretch.below.at
             query = self._request(stretch)
             if query not in self._asked:
                 self._asked[query] = stretch
@@ -213,7 +215,7 @@ class Sweep:
         if until and number(until) > stretch.high:
             there = number(until) in view.times
             proven = stretch.record_above and (
-                view.page.size < facts.cap or facts.choice is Choice.LATEST
+                view.page.size < facts.cap or self._bearings.choice is Choice.LATEST
             )
             facts.until_inclusive = _bound(facts.until_inclusive, there=there, proven=proven)
         after = facts.since_inclusive, facts.until_inclusive
@@ -260,18 +262,14 @@ class Sweep:
             return [stretch]
         if isinstance(stretch, Chain) and not stretch.ordered:
             return [stretch]
+        if isinstance(stretch, Scan) and self._bearings.choice is not Choice.LATEST:
+            return [stretch]
         low, high = stretch.left
         begin, end = self._bearings.span(low, high, view.times)
         if self._rate * (end - begin) < MANY * self._facts.cap:
             return [stretch]
         self._side_by_side = True
         middle = (begin + end) // 2 // self._facts.grain * self._facts.grain
-        if self._facts.choice is Choice.EARLIEST and isinstance(stretch, Scan):
-            other = self._stretch(middle, stretch.high)
-            other.known = between(stretch.known, other.low, other.high)
-            stretch.high = middle - 1
-            stretch.known = between(stretch.known, stretch.low, stretch.high)
-            return [stretch, other]
         return [stretch, self._below(stretch, middle)]
 
     def _below(self, stretch: Scan | Chain, border: int) -> Stretch:
@@ -282,6 +280,8 @@ class Sweep:
         stretch.low = border
         if isinstance(stretch, Chain):
             stretch.narrow = True
+        elif isinstance(other, Scan):
+            other.above = stretch.below = Border(border)
         stretch.known = between(stretch.known, border, stretch.high)
         return other
 
@@ -302,7 +302,7 @@ class Sweep:
 
     def _is_long(self, stretch: Scan | Chain, low: int) -> bool:
         """Say whether a stretch takes some time, and goes the wrong way."""
-        if isinstance(stretch, Scan) and self._facts.choice is not Choice.LATEST:
+        if isinstance(stretch, Scan) and self._bearings.choice is not Choice.LATEST:
             return False
         if isinstance(stretch, Chain) and not stretch.ordered:
             return False
