@@ -14,6 +14,7 @@ from infobip_email_logs.sandbox import Traffic
 
 MIXTURES = 200
 HOURS = 47.0
+SINCE_ALL = timedelta(hours=HOURS + 0.5)
 TRAFFIC = Traffic(bulks=150, bulk_size=(1, 250), loose=20_000, shape="diurnal", hours=HOURS)
 FACTOR, EXTRA = 1.1, 3
 Strategy = Literal["by_id", "sweep"]
@@ -48,6 +49,11 @@ class Mixture:
             until_inclusive=True,
             **{self.field: self.ids},
         )
+
+    def since(self, instant: datetime) -> "Mixture":
+        """Return it with a window that begins there, if it had no beginning."""
+        query = attrs.evolve(self.query, sent_since=self.query.sent_since or instant)
+        return attrs.evolve(self, query=query)
 
     def call(self, strategy: Strategy | None) -> Call:
         """Return the call for it: by a strategy, or by the plan's own choice."""
@@ -114,7 +120,10 @@ def _measured() -> list[Result]:
 def _compared(there: Service, mixture: Mixture) -> Compared:
     truth = mixture.truth(there)
     by_id = cost(there, mixture.call("by_id"), truth)
-    sweep = cost(there, mixture.call("sweep"), truth)
+    closed = mixture.since(
+        there.start - RETENTION
+    )  # a sweep is not for windows without a beginning
+    sweep = cost(there, closed.call("sweep"), truth)
     return Compared(mixture, cost(there, mixture.call(None), truth), by_id, sweep)
 
 
