@@ -39,7 +39,7 @@ UNKEPT = "the service does not keep the window"
 """Why a stretch is a gap: its full answer holds records of other times."""
 
 EDGE = 5_000
-"""The milliseconds of logs just about to expire that are not waited for."""
+"""The milliseconds after the first answer in which logs may expire without a word."""
 
 AT_RISK = 60_000
 """The milliseconds before its expiry in which a stretch goes first."""
@@ -238,10 +238,9 @@ class Sweep:
             return
         low, high = outcome.covered
         begin = max(low, known.first_edge)
-        if begin + EDGE < known.edge and begin <= high:
-            self._gaps.append(
-                self._gap(Doubtful(begin, min(high, known.edge + WHOLE_SECOND), EXPIRED))
-            )
+        end = min(high, known.edge + WHOLE_SECOND)
+        if known.first_edge + EDGE < known.edge and begin <= end:
+            self._gaps.append(self._gap(Doubtful(begin, end, EXPIRED)))
 
     def _gap(self, part: Doubtful) -> Gap:
         filters = {name: (value,) for name, value in part.filters.items()}
