@@ -120,9 +120,7 @@ def _measured() -> list[Result]:
 def _compared(there: Service, mixture: Mixture) -> Compared:
     truth = mixture.truth(there)
     by_id = cost(there, mixture.call("by_id"), truth)
-    closed = mixture.since(
-        there.start - RETENTION
-    )  # a sweep is not for windows without a beginning
+    closed = mixture.since(there.start - SINCE_ALL)  # an open window is not for a sweep
     sweep = cost(there, closed.call("sweep"), truth)
     return Compared(mixture, cost(there, mixture.call(None), truth), by_id, sweep)
 
