@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,15 +15,27 @@ from .models import Gap
 from .page_facts import PageFacts
 from .plans import full_page
 from .query import MAX_LIMIT, LogsQuery, check_id
-from .sweep import Sweep, widened
+from .sweep import EXPIRED, Sweep, widened
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
+    from datetime import datetime
 
-    from .models import LogsPage
+    from .models import EmailLog, LogsPage
     from .overlap import Record
 
 IdField = Literal["message_id", "bulk_id"]
+
+RETENTION = timedelta(hours=48)
+"""How long a log is kept (API reference)."""
+
+PATIENCE = timedelta(seconds=5)
+"""The time after the first answer in which logs may expire without a word."""
+
+NEAR = timedelta(minutes=10)
+"""How near to its expiry a log is a hint that another one of its bulk has expired."""
+
+SECOND = timedelta(seconds=1)
 
 PROBES = 8
 """The ids that are asked for alone, at most, where lists can't be tried out."""
@@ -90,6 +103,10 @@ class ByIds:
         self._facts = facts
         self._pages = pages or PageFacts()
         self._cursors = cursors
+        self._sizing: LogsQuery | None = None
+        self._size_asked: LogsQuery | None = None
+        self._doubted: list[tuple[Batch, LogsQuery, LogsPage, Sequence[Record]]] = []
+        self._first_edge: datetime | None = None
         self._sweeps: list[_Batch] = []
         self._sweeping: dict[LogsQuery, _Batch] = {}
         self._packer = self._new_packer()
@@ -151,6 +168,9 @@ class ByIds:
             self._verify()
         while self._again and not self._ready:
             self._pack_again()
+        if self._sizing:
+            self._size_asked, self._sizing = self._sizing, None
+            return self._size_asked
         for sweep in self._sweeps:
             if query := sweep.plan.take():
                 self._sweeping[query] = sweep
@@ -179,6 +199,9 @@ class ByIds:
         self, asked: LogsQuery, page: LogsPage, wanted: Sequence[Record]
     ) -> Sequence[Record]:
         """Learn which ids have logs, and how far lists work."""
+        if asked is self._size_asked:
+            self._size_asked = None
+            return self._settle_doubts(page)
         if sweep := self._sweeping.pop(asked, None):
             return self._follow(sweep, asked, page, wanted)
         self._in_flight -= 1
@@ -187,10 +210,19 @@ class ByIds:
             self._take_trial(batch, page)
             return ()
         kept = self._field not in page.contradictions
+        self._note_expiry(page)
         if page.full and kept:
             return self._begin(batch, asked, page, wanted)
+        if kept and self._is_doubtful(batch, page):
+            return self._doubt(batch, asked, page, wanted)
+        return self._take_in(batch, page, wanted, kept=kept)
+
+    def _take_in(
+        self, batch: Batch, page: LogsPage, wanted: Sequence[Record], *, kept: bool
+    ) -> Sequence[Record]:
+        """Learn from the one page of a batch."""
         if page.full:
-            self._gaps.append(full_page(asked))
+            self._gaps.append(full_page(self._asking(batch)))
         found = self._ids(page.logs)
         if kept:
             self._facts.learn(batch, [at for at, one in enumerate(batch, 1) if one in found])
@@ -200,6 +232,53 @@ class ByIds:
             self._again.extend(one for one in batch if one not in found)
         self._note(batch, found, self._ids(wanted), clear=clear, full=page.full)
         return wanted
+
+    def _is_doubtful(self, batch: Batch, page: LogsPage) -> bool:
+        """Say whether a page that is not full may have been cut by the service without a word.
+
+        A message has one log, as a rule: a list of messages that is answered with as many is whole.
+        """
+        if self._cursors or page.size <= self._pages.whole:
+            return False
+        return self._field == "bulk_id" or page.size > len(batch)
+
+    def _doubt(
+        self, batch: Batch, asked: LogsQuery, page: LogsPage, wanted: Sequence[Record]
+    ) -> Sequence[Record]:
+        """Keep a page until the latest logs of all show how large pages are."""
+        if not self._doubted:
+            self._sizing = LogsQuery(limit=MAX_LIMIT)
+        self._doubted.append((batch, asked, page, wanted))
+        return ()
+
+    def _settle_doubts(self, sample: LogsPage) -> Sequence[Record]:
+        """Take the pages that were kept for whole where a larger one was seen; split the others."""
+        self._pages.verdict(sample.size)
+        doubted, self._doubted = self._doubted, []
+        new: list[Record] = []
+        for batch, asked, page, wanted in doubted:
+            if page.size <= self._pages.whole:
+                new.extend(self._take_in(batch, page, wanted, kept=True))
+            else:
+                new.extend(self._begin(batch, asked, page, wanted))
+        return new
+
+    def _note_expiry(self, page: LogsPage) -> None:
+        """Take note of logs that may have expired while others were asked for.
+
+        That is told of ids whose oldest log that came is next to expire.
+        """
+        if page.date is None:
+            return
+        edge = page.date - RETENTION
+        self._first_edge = self._first_edge or edge
+        if edge - self._first_edge <= PATIENCE:
+            return
+        told = {getattr(log, self._field) for log in page.logs if _is_old(log, edge)}
+        if ids := tuple(sorted(one for one in told if isinstance(one, str))):
+            filters = {**self._plain.filters, self._field: ids}
+            since = max(filter(None, (self._plain.sent_since, self._first_edge)))
+            self._gaps.append(Gap(since, edge + SECOND, filters, EXPIRED))
 
     def _ids(self, records: Iterable[Record]) -> set[str | None]:
         return {getattr(record, self._field, None) for record in records}
@@ -374,7 +453,7 @@ class ByIds:
     @property
     def over(self) -> bool:
         """Whether nothing is left to ask, nor to be fed; asked after :meth:`take` gave nothing."""
-        left = self._in_flight or self._ready or self._again or self._sweeps
+        left = self._in_flight or self._ready or self._again or self._sweeps or self._doubted
         return self._fed and not left
 
     @property
@@ -408,8 +487,12 @@ class ByIds:
             query = self._plain
             filters = {**query.filters, self._field: left}
             self._gaps.append(Gap(query.sent_since, query.sent_until, filters, why))
+        if not self._fed:
+            query = self._plain
+            self._gaps.append(Gap(query.sent_since, query.sent_until, query.filters, why))
         self._sweeps.clear()
         self._sweeping.clear()
+        self._doubted.clear()
         self._ready.clear()
         self._again.clear()
         self._in_flight, self._fed = 0, True
@@ -447,3 +530,7 @@ class ByIds:
     def unconfirmed(self) -> tuple[str, ...]:
         """The ids that no log came for, though there may be one."""
         return tuple(self._undecided)
+
+
+def _is_old(record: EmailLog, edge: datetime) -> bool:
+    return record.sent_at is not None and record.sent_at < edge + NEAR

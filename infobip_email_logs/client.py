@@ -270,7 +270,7 @@ class EmailLogsClient:
         if wanted.bulk_id:
             rest = attrs.evolve(wanted, bulk_id=())
             return self._pull_ids("bulk_id", wanted.bulk_id, rest, bounds=bounds)
-        asked = self._dialect.askable(_in_the_past(wanted))
+        asked = self._dialect.askable(_pullable(wanted))
         return self._pull(self._sweep(asked), wanted, asked, bounds)
 
     def _sweep(self, query: LogsQuery) -> Sweep:
@@ -353,7 +353,7 @@ class EmailLogsClient:
     ) -> Pull:
         if getattr(query, field):
             raise InvalidInput(f"give the ids as the argument, not as {field} of the query")
-        asked = _alone(self._dialect.askable(_in_the_past(query)))
+        asked = _alone(self._dialect.askable(_pullable(query)))
         comes_in = isinstance(wanted, AsyncIterable)
         plan = self._either(field, asked, _strategy(strategy, query, comes_in=comes_in))
         feed = partial(feed_ids, wanted, plan, ahead=self._concurrency)
@@ -425,13 +425,17 @@ MOST_SKEW = timedelta(minutes=5)
 """How far the clocks of this machine and of the service may differ."""
 
 
-def _in_the_past(query: LogsQuery) -> LogsQuery:
-    """Return the query, unless its window ends in the future: nothing is complete there."""
-    until = query.sent_until
-    if until and until > datetime.now(UTC) + MOST_SKEW:
+def _pullable(query: LogsQuery) -> LogsQuery:
+    """Return the query, if all of its logs can be had: from pages that are asked for here."""
+    if query.use_cursor:
+        raise InvalidInput("a stream follows cursors by itself; a query has one for get_page only")
+    latest = datetime.now(UTC) + MOST_SKEW
+    if query.sent_since and query.sent_since > latest:
+        raise InvalidInput(f"sent_since lies in the future: {query.sent_since.isoformat()}")
+    if query.sent_until and query.sent_until > latest:
         raise InvalidInput(
-            f"sent_until lies in the future ({until.isoformat()}): leave it out, and the window "
-            "ends now"
+            f"sent_until lies in the future ({query.sent_until.isoformat()}): leave it out, and "
+            "the window ends now"
         )
     return query
 

@@ -258,7 +258,11 @@ class Gap:
         since: The beginning of the stretch on ``sent_at``; None where the query has none.
         until: Its end; None where the query has none.
         filters: The other filters, by their field in :class:`LogsQuery`.
-        why: Why it is not proven: ``"full page"`` is an answer that held all it could hold.
+        why: Why it is not proven: ``"unproven"``, more logs in one millisecond than a page holds;
+            ``"full page"``, the same for some of them, where they can't be split further;
+            ``"expired"`` before their turn came; ``"max_requests"``, ``"deadline"`` or
+            ``"closed"``, the pull ended there; ``"the cursor died"``; ``"the service does not keep
+            the window"``; ``"3 unconfirmed ids"``.
     """
 
     since: datetime | None

@@ -11,11 +11,12 @@ import math
 import weakref
 from collections import deque
 from collections.abc import Callable, Collection, Coroutine
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol, Self, cast
 
 from .errors import IncompleteError, InvalidInput, InvalidState, RequestRejected, clip
 from .matching import broken_filter
-from .models import EmailLog, RejectedRecord
+from .models import EmailLog, RejectedRecord, iso
 from .plans import FULL_PAGE
 from .report import Bounds, PullPlan, PullReport, RequestsSpent, Tally
 
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 PAGES_AHEAD = 4
 """The answers that are kept for a slow consumer, at most, beside those on their way."""
+
+CLOSED = "closed"
+"""Why a stretch is a gap: the pull was closed, or left, before its end."""
 
 TURN = 50
 """The logs that are handed over before the event loop gets its turn."""
@@ -92,6 +96,7 @@ class _Fetching:
         unwanted: Names a filter for which a log is not delivered; a request may ask for more.
         concurrency: The requests at a time, at most.
         bounds: What it may cost.
+        limit: The logs that are wanted, at most.
     """
 
     def __init__(
@@ -103,11 +108,14 @@ class _Fetching:
         unwanted: Callable[[EmailLog], str | None],
         concurrency: int,
         bounds: Bounds,
+        limit: int | None,
     ) -> None:
         self.plan = plan
+        self._left = limit
         self.tally = Tally(most=bounds.max_requests)
         self._deadline = bounds.deadline
         self._spent = False
+        self._again: LogsQuery | None = None
         self._feeding: asyncio.Task[None] | None = None
         self.buffer = _Buffer()
         self.rejects: list[RejectedRecord] = []
@@ -148,8 +156,17 @@ class _Fetching:
         if self._feed:
             await self._feed(self._changed)
             self._feed = None
-        if self.plan.probing and (query := self.plan.take()) is not None:
+        query, self._again = self._again, None
+        query = query or (self.plan.take() if self.plan.probing else None)
+        if query is None:
+            return
+        try:
             await self._answer(query)
+        except RequestsSpent:
+            self._spent = True
+        except BaseException:
+            self._again = query
+            raise
 
     def finish(self, task: asyncio.Task[None]) -> None:
         """The task that ran this has ended, or was cancelled before it began."""
@@ -188,8 +205,9 @@ class _Fetching:
 
     async def _next(self) -> LogsQuery | None:
         async with self._changed:
-            while not self._spent:
-                if (query := self.plan.take()) is not None:
+            while not self._spent and (self._left is None or self._left > 0):
+                again, self._again = self._again, None
+                if (query := again or self.plan.take()) is not None:
                     return query
                 if self.plan.over:
                     return None
@@ -205,6 +223,8 @@ class _Fetching:
         self.tally.rejected += len(rejects)
         self.rejects.extend(rejects)
         if logs := [record for record in new if isinstance(record, EmailLog)]:
+            if self._left is not None:
+                self._left -= len(logs)
             await self.buffer.put(logs)
 
 
@@ -265,6 +285,7 @@ class Pull:
             unwanted=broken_filter(wanted, unasked=unasked),
             concurrency=concurrency,
             bounds=bounds,
+            limit=wanted.limit,
         )
         self._pace = pace
         self._comes_in = comes_in
@@ -274,7 +295,7 @@ class Pull:
         self._logs: deque[EmailLog] = deque()
         self._task: asyncio.Task[None] | None = None
         self._iterated = self._complete = self._closed = self._ended = False
-        self._limited = False
+        self._limited = self._planning = False
 
     def __aiter__(self) -> Self:
         """Begin to iterate.
@@ -284,6 +305,8 @@ class Pull:
         """
         if self._iterated:
             raise InvalidState("a pull can be iterated once; call the client again for another")
+        if self._planning:
+            raise InvalidState("a pull is iterated after it is planned, not meanwhile")
         if self._closed:
             raise InvalidState("this pull is closed")
         self._iterated = True
@@ -346,6 +369,8 @@ class Pull:
         if self._task and not self._task.done():
             self._task.cancel()
             await asyncio.wait([self._task])
+            if not self._limited:
+                self._plan.stop(CLOSED)
 
     def drain(self) -> list[EmailLog]:
         """Return the logs that were received but not handed over, and forget them.
@@ -364,20 +389,28 @@ class Pull:
     async def plan(self) -> PullPlan:
         """Estimate what this pull costs, before it is iterated: for one request at most.
 
-        The estimate takes the density of the first page for that of the whole window. What was
-        received for it is not asked for again.
+        The estimate takes the density of the first page for that of the whole window. For ids it
+        is their lists that are counted: bulks with more than 1000 logs cost more. What was received
+        for it is not asked for again.
 
         Raises:
             InvalidState: The pull has begun, or is closed.
             InvalidInput: The ids come in one by one; nobody knows how many.
             EmailLogsError: Whatever went wrong with the request.
         """
-        if self._iterated or self._closed or self._task:
+        if self._iterated or self._closed or self._task or self._planning:
             raise InvalidState("a pull is planned before it is iterated or closed")
         if self._comes_in:
             raise InvalidInput("ids that come in one by one can't be planned; give a list")
-        await self._fetching.probe()
-        requests = self._fetching.tally.requests + math.ceil(self._plan.expected)
+        self._planning = True
+        try:
+            await self._fetching.probe()
+        finally:
+            self._planning = False
+        sent, left = self._fetching.tally.requests, math.ceil(self._plan.expected)
+        if self._limit is not None:  # one page holds as many as may be wanted
+            left = min(left, 0 if sent else 1)
+        requests = sent + left
         return PullPlan(
             strategy=self._plan.strategy, requests=requests, seconds=self._pace(requests)
         )
@@ -402,16 +435,21 @@ class Pull:
             missing_ids=self._plan.missing,
             unconfirmed_ids=() if self._limited else self._plan.unconfirmed,
             rejected=tally.rejected,
-            gaps=self._plan.gaps,
+            gaps=tuple(sorted(self._plan.gaps, key=_begin)),
             contradictions=dict(tally.contradictions),
         )
+
+
+def _begin(gap: Gap) -> datetime:
+    return gap.since or datetime.min.replace(tzinfo=UTC)
 
 
 def _told(gaps: Sequence[Gap]) -> str:
     """Return one line about gaps."""
     first = gaps[0]
     filters = ", ".join(f"{name}={clip(','.join(few), 60)}" for name, few in first.filters.items())
-    stretch = f"{first.since or 'the beginning'} to {first.until or 'the end'}"
+    since = iso(first.since) if first.since else "the beginning"
+    stretch = f"{since} to {iso(first.until) if first.until else 'the end'}"
     more = f" (and {len(gaps) - 1} more)" if len(gaps) > 1 else ""
     advice = (
         "; ask for shorter windows, or narrow it with filters" if first.why == FULL_PAGE else ""

@@ -204,7 +204,7 @@ def check(scan: Scan, view: View) -> Outcome:
     known = [*view.inside, *beyond(scan.known, seen(view.inside))]
     near = Check(scan.low, scan.high, scan=scan, first=known, times=view.times, sign=+1)
     near.begin(view)
-    if near.low > near.high:
+    if near.low > near.high or 2 * len(near.known) < len(view.inside):
         return scan.in_pieces(view)
     return Outcome(scan.new(view), [near, *scan.close()])
 
@@ -278,7 +278,7 @@ class Check(Stretch):
         new = [one for one in self.new(view) if one.at is not None]
         strange = [one for one in new if self.sign * one.at <= self.sign * reach]  # type: ignore[operator]
         lost = beyond(self.known, seen(view.items))
-        return max(len(strange), len(lost)) * LATE <= len(self.first)
+        return max(len(strange), len(lost)) * LATE <= len(self.known)
 
     def _refuted(self, view: View) -> Outcome:
         """Look at the other end, if the two pages may be the earliest ones; else give it up."""

@@ -182,7 +182,12 @@ class Either:
         if asked not in self._swept:
             return self._by_ids.refused(asked, status)
         self._swept.remove(asked)
-        return self._way is _Way.BY_ID or self._sweep.refused(asked, status)
+        if self._way is _Way.BY_ID:
+            return True  # nobody wants it any more
+        if not self._sweep.refused(asked, status):
+            return False
+        self._revise()
+        return True
 
     def stop(self, why: str) -> None:
         """Ask for nothing any more: what is not complete is a gap."""
@@ -193,6 +198,7 @@ class Either:
             self._way = _Way.BY_ID
         self._swept.clear()
         self._by_ids.stop(why)
+        self._fed = True
 
     @property
     def strategy(self) -> Strategy:

@@ -188,6 +188,8 @@ class Sweep:
         return [item.record for item in hand if item.wanted]
 
     def _outcome(self, asked: LogsQuery, stretch: Stretch, view: View) -> Outcome:
+        if self._tells_seconds(view):
+            return Outcome(then=[stretch])
         learned = self._learn_bounds(asked, stretch, view)
         if learned and not isinstance(stretch, Chain) and view.page.size > self._facts.whole:
             return Outcome(then=[stretch])  # it may be full of records that it need not hold
@@ -195,12 +197,21 @@ class Sweep:
             return self._unkept(stretch, view)
         return stretch.take_in(view)
 
+    def _tells_seconds(self, view: View) -> bool:
+        """Say whether the service tells whole seconds, and records are beyond the stretch for it.
+
+        Such a record was sent within its second, nobody knows when.
+        """
+        if self._facts.grain > 1 or any(at % WHOLE_SECOND for at in view.times):
+            return False
+        if len(set(view.times)) < FEW:
+            return False
+        cut = view.low % WHOLE_SECOND or (view.high + 1) % WHOLE_SECOND
+        self._facts.grain = WHOLE_SECOND
+        return bool(cut) and len(view.inside) < len(view.items)
+
     def _unkept(self, stretch: Stretch, view: View) -> Outcome:
-        """Ask again in whole seconds, if the service tells no finer ones; else give it up."""
-        whole = all(at % WHOLE_SECOND == 0 for at in view.times)
-        if whole and self._facts.grain == 1 and len(view.times) >= FEW:
-            self._facts.grain = WHOLE_SECOND
-            return Outcome(then=[stretch])
+        """Give a stretch up, whose answer holds too much else."""
         low, high = stretch.left
         return Outcome(stretch.new(view), gaps=[Doubtful(low, high, UNKEPT)])
 

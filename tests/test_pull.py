@@ -23,6 +23,7 @@ from infobip_email_logs import (
     RetryPolicy,
     ServerError,
     StatusGroup,
+    TimeLimit,
 )
 from infobip_email_logs.pull import PAGES_AHEAD
 from infobip_email_logs.sandbox import Fault, Sandbox, Settings, Traffic
@@ -60,7 +61,7 @@ async def test_many_message_ids_are_pulled_in_the_fewest_requests() -> None:
 
 
 async def test_many_bulks_are_pulled_with_a_request_each() -> None:
-    """Every log of every bulk comes once, and further filters hold."""
+    """Every log of every bulk comes once, and one more page shows how large pages are."""
     async with service(traffic=MANY) as (sandbox, client):
         bulks = [*sandbox.bulk_ids[:50], "absent"]
         query = LogsQuery(general_status=StatusGroup.DELIVERED)
@@ -69,7 +70,7 @@ async def test_many_bulks_are_pulled_with_a_request_each() -> None:
         wanted = [truth(sandbox, bulk_id=one, general_status="DELIVERED") for one in bulks]
         assert ids_of(logs) == sorted(one for ids in wanted for one in ids)
         assert pull.missing_ids == ("absent",)
-        assert len(sandbox.arrivals) == 51
+        assert len(sandbox.arrivals) == 52
 
 
 async def test_both_kinds_of_ids_mean_that_both_hold() -> None:
@@ -360,7 +361,8 @@ async def test_what_was_received_can_be_drained() -> None:
         await anext(aiter(pull))
         await settle()
         await pull.aclose()
-        answered = sum(arrival.records for arrival in sandbox.arrivals)
+        mine = (arrival for arrival in sandbox.arrivals if "bulkId" in arrival.query)
+        answered = sum(arrival.records for arrival in mine)
         assert len(pull.drain()) + 1 == answered == pull.report.records
         assert pull.drain() == []
 
@@ -401,8 +403,8 @@ async def test_pulls_share_the_limit() -> None:
         pulls = [client.logs_by_bulk_id(sandbox.bulk_ids, strategy="by_id") for _ in range(3)]
         await asyncio.gather(*map(all_of, pulls))
         assert sandbox.throttled == 0
-        assert len(sandbox.arrivals) == 180
-        assert sum(pull.report.requests for pull in pulls) == 180
+        assert 180 < len(sandbox.arrivals) <= 183  # each may look how large pages are
+        assert sum(pull.report.requests for pull in pulls) == len(sandbox.arrivals)
 
 
 @given(
@@ -420,7 +422,8 @@ def test_a_pull_delivers_exactly_the_truth(
 
     async def case() -> None:
         options = Settings(v1_message_ids=lists, longest_url=longest_url, v1_limits=())
-        async with service(options, concurrency=concurrency) as (sandbox, client):
+        quick = TimeLimit(10_000, per=1)
+        async with service(options, concurrency=concurrency, limit=quick) as (sandbox, client):
             known = sandbox.message_ids
             ids = [known[number] if number < len(known) else f"x{number}" for number in chosen]
             logs: list[EmailLog] = []

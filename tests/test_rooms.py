@@ -47,8 +47,8 @@ ROOMS: dict[str, str] = {
     "feeding": "",
     "pull": "errors matching models plans query report",
     "lookups": "batches errors lists models pull query",
-    "client": "asking auth batches bucket by_ids errors feeding limiter lists lookups models network"
-    " one_loop page_facts plans pull query report retry strategies sweep"
+    "client": "asking auth batches bucket by_ids errors feeding limiter lists lookups models"
+    " network one_loop page_facts plans pull query report retry strategies sweep"
     " transport wire",
     "settings": "auth errors",
     "sandbox": "",
@@ -60,8 +60,8 @@ ROOMS: dict[str, str] = {
 """Room → the rooms that it may import. A room is a module, or a folder with all of its files."""
 
 PURE = (
-    "auth batches bucket by_ids chains density errors forward gate json_values lists matching models"
-    " moments network overlap page_facts piles plans query report scans strategies"
+    "auth batches bucket by_ids chains density errors forward gate json_values lists matching"
+    " models moments network overlap page_facts piles plans query report scans strategies"
     " stretches sweep wire"
 )
 """These wait for nothing and know no clock: they import none of `WORLD`."""

@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 from service import all_of, ids_of, service
 
-from infobip_email_logs import EmailLog, IncompleteError, InvalidInput, InvalidState, LogsQuery
+from infobip_email_logs import (
+    EmailLog,
+    IncompleteError,
+    InvalidInput,
+    InvalidState,
+    LogsQuery,
+    RetryPolicy,
+    ServerError,
+    TimeLimit,
+)
 from infobip_email_logs.pull import Pull
 from infobip_email_logs.sandbox import Fault, Record, Sandbox, Settings, Traffic
 
@@ -31,7 +40,7 @@ async def delivered(pull: Pull) -> tuple[list[EmailLog], IncompleteError | None]
     logs: list[EmailLog] = []
     try:
         async for log in pull:
-            logs.append(log)
+            logs += [log]
     except IncompleteError as error:
         return logs, error
     return logs, None
@@ -231,9 +240,108 @@ async def test_a_plan_for_ids_asks_for_nothing_where_their_number_tells() -> Non
     async with service() as (sandbox, client):
         ids = [f"id-{number:036}" for number in range(150)]
         plan = await client.logs_by_message_id(ids).plan()
-        assert plan.to_dict() == {"strategy": "by_id", "requests": 4, "seconds": 0.0}
+        assert plan.to_dict() == {"strategy": "by_id", "requests": 3, "seconds": 0.0}
         assert not sandbox.arrivals
         pull = client.logs_by_bulk_id([f"b{number}" for number in range(130)])
         plan = await pull.plan()
         assert (plan.strategy, len(sandbox.arrivals)) == ("sweep", 1)
         assert await all_of(pull) == []
+
+
+async def test_a_bulk_that_is_cut_below_the_limit_comes_whole() -> None:
+    """Whether it is the account's only one, or another page shows larger ones."""
+    for traffic in (Traffic(bulks=1, bulk_size=(500, 500), loose=0), BULKS):
+        async with service(Settings(page_cap=137), traffic) as (sandbox, client):
+            pull = client.logs_by_bulk_id(sandbox.bulk_ids, strategy="by_id")
+            assert ids_of(await all_of(pull)) == truth(sandbox, bulk_id=sandbox.bulk_ids)
+            assert pull.report.complete
+
+
+async def test_unread_ids_are_told_when_a_pull_is_ended() -> None:
+    """A gap without ids stands for those that nobody knows."""
+    async with service(NO_LIMIT, BULKS) as (sandbox, client):
+
+        async def ids() -> AsyncIterator[str]:
+            for one in sandbox.bulk_ids:
+                yield one
+                await asyncio.sleep(100)
+
+        logs, error = await delivered(client.logs_by_bulk_id(ids(), deadline=250))
+        assert logs
+        assert error
+        assert any(gap.filters == {} and gap.why == "deadline" for gap in error.gaps)
+
+
+async def test_logs_of_bulks_that_expire_while_the_limit_is_waited_for_are_told() -> None:
+    """A bulk whose oldest log is about to expire may have lost another one."""
+    async with service(NO_LIMIT, limit=TimeLimit(1, per=120)) as (box, client):
+        for left in (60, 480):
+            sent = box.now() - timedelta(hours=48) + timedelta(seconds=left)
+            box.add(sent_at=sent, bulk_id="old")
+        pull = client.logs_by_bulk_id(["aaa", "bbb", "old"], strategy="by_id")
+        logs, error = await delivered(pull)
+        assert len(logs) == 1
+        assert error
+        (gap,) = error.gaps
+        assert (gap.why, gap.filters) == ("expired", {"bulk_id": ("old",)})
+
+
+async def test_a_sweep_for_ids_ends_when_its_cursor_dies() -> None:
+    """The rest is asked for by id, where the pages could not be continued."""
+    settings = Settings(cursor_dies_after=1, v4_limits=())
+    traffic = Traffic(bulks=0, loose=2500, hours=20)
+    async with service(settings, traffic, api_version=4) as (box, client):
+        hidden = frozenset({"sentAt"})
+        for number in range(30):
+            box.add(sent_at=box.now() - timedelta(minutes=number), hidden=hidden)
+        query = LogsQuery(sent_since=box.now() - timedelta(hours=21))
+        pull = client.logs_by_message_id(box.message_ids, query=query, strategy="sweep")
+        logs, _ = await delivered(pull)
+        assert ids_of(logs) == truth(box)
+
+
+async def test_a_pull_goes_on_after_a_plan_that_failed() -> None:
+    """The request that failed is made again; one that is under way is waited for."""
+    async with service(NO_LIMIT, BULKS, retry=RetryPolicy(attempts=1)) as (box, client):
+        box.script(Fault(status=503))
+        pull = client.logs()
+        with pytest.raises(ServerError):
+            await pull.plan()
+        assert ids_of(await all_of(pull)) == truth(box)
+        pull = client.logs()
+        planning = asyncio.create_task(pull.plan())
+        await asyncio.sleep(0)
+        with pytest.raises(InvalidState, match="meanwhile"):
+            aiter(pull)
+        await planning
+        assert ids_of(await all_of(pull)) == truth(box)
+
+
+async def test_a_plan_does_not_cost_more_than_a_pull_may() -> None:
+    """The bound is told as it always is, when the pull is iterated."""
+    async with service(NO_LIMIT, BULKS) as (box, client):
+        box.script(*[Fault(status=503)] * 5)
+        pull = client.logs(max_requests=1)
+        plan = await pull.plan()
+        assert plan.requests >= 1
+        logs, error = await delivered(pull)
+        assert (logs, len(box.arrivals)) == ([], 1)
+        assert error
+
+
+async def test_whole_seconds_are_gone_through_by_seconds() -> None:
+    """Where timestamps have no milliseconds, no record falls between two stretches."""
+    traffic = Traffic(bulks=1, bulk_size=(1500, 1500), spread=20, loose=300, hours=20)
+    async with service(Settings(fraction=False, v1_limits=()), traffic) as (box, client):
+        logs, error = await delivered(client.logs())
+        assert error is not None or ids_of(logs) == truth(box)
+        assert len(logs) == len(set(ids_of(logs)))
+
+
+async def test_the_last_page_that_is_wanted_is_the_last_request() -> None:
+    """A limit that one page reaches is one request."""
+    async with service(NO_LIMIT, Traffic(bulks=0, loose=5000)) as (box, client):
+        pull = client.logs(LogsQuery(limit=10))
+        assert (await pull.plan()).requests == 1
+        assert len(await all_of(pull)) == 10
+        assert len(box.arrivals) == 1

@@ -77,9 +77,10 @@ async def _serve(given: dict[str, Any], limit: TimeLimit) -> int:
     """Listen, say how to ask, and wait for the end."""
     from ..sandbox import Sandbox, Settings, TimeWindow, Traffic  # noqa: PLC0415
 
+    window = TimeWindow(limit.requests, limit.per)
     service = Sandbox(
         traffic=Traffic(bulks=given["bulks"], loose=given["messages"]),
-        settings=Settings(v1_limits=(TimeWindow(limit.requests, limit.per),)),
+        settings=Settings(v1_limits=(window,), v4_limits=(window,)),
         seed=given["seed"],
         host=given["host"],
         port=given["port"],

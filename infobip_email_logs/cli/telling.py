@@ -63,8 +63,13 @@ def summary(report: PullReport) -> str:
 def expectation(plan: PullPlan) -> str:
     """Return what a pull would cost, in a line."""
     how = "asking for the ids" if plan.strategy == "by_id" else "going through the window"
-    time = "" if plan.seconds is None else f", {plan.seconds / 60:.1f} minutes at least"
-    return f"about {plan.requests} requests{time}, {how}"
+    requests = "1 request" if plan.requests == 1 else f"{plan.requests} requests"
+    return f"about {requests}{_time(plan.seconds)}, {how}"
+
+
+def _time(seconds: float | None) -> str:
+    """Return how long something takes at least, if that is long."""
+    return f", {seconds / 60:.0f} minutes at least" if seconds else ""
 
 
 @contextlib.contextmanager
