@@ -21,7 +21,6 @@ PURE_ROOMS = [
     "wire/*",
     "batches.py",
     "bucket.py",
-    "by_ids.py",
     "gate.py",
     "lists.py",
     "matching.py",

@@ -12,7 +12,7 @@ from pulling import pull_in_process, pull_through_sockets, smallest, virtual_run
 from worlds import REAL_PAGE, World, all_pairs, draw, pairs, world
 
 CHUNKS = 20
-CASES = 200
+CASES = 120
 """The cases of a chunk."""
 
 REAL_CHUNKS = 5
