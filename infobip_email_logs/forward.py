@@ -77,6 +77,7 @@ class Forward(Stretch):
 
     def take_in(self, view: View) -> Outcome:
         """Go on behind a piece that is whole, and ask for a shorter one where it is not."""
+        self._raise_ceiling(view)
         if view.verdict is Verdict.WHOLE:
             then = self._behind(self.high + 1, view)
             return Outcome(self.new(view), then, covered=(self.low, self.high))
@@ -87,6 +88,14 @@ class Forward(Stretch):
             outcome = pile(at, view, self.asked, suspected=suspected)
             return attrs.evolve(outcome, then=[*outcome.then, *self._behind(end, view)])
         return Outcome(then=[self._shorter(begin, end, view)])
+
+    def _raise_ceiling(self, view: View) -> None:
+        """Let the last piece of an open window reach as far as the service's clock by now."""
+        if self.high == EVER:
+            _, end = view.bearings.span(self.low, self.high, view.times)
+            self.span = self.span[0], max(self.span[1], end)
+            last = self.density.segments[-1]
+            last.end = max(last.end, end)
 
     def _behind(self, low: int, view: View) -> list[Stretch]:
         """Return the next piece, if there is one, sized by the one before."""

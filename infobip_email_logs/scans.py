@@ -91,7 +91,8 @@ class Scan(Stretch):
             return outcome
         if latest == self.high:
             return outcome
-        between_both = Scan(latest + 1, self.high, record_below=True, asked=self.asked)
+        known = between(self.known, latest + 1, self.high)
+        between_both = Scan(latest + 1, self.high, known, record_below=True, asked=self.asked)
         return attrs.evolve(outcome, then=[*outcome.then, between_both])
 
     def _whole(self, view: View) -> Outcome:
