@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from .errors import InvalidInput, InvalidState, RateLimited, TransportError, Unauthorized
 from .matching import sift
+from .moments import RETENTION
 from .retry import Retry, RetryPolicy, retrying
 from .wire import Dialect, Reply, Request, failure, notices, read
 
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from .transport import Transport
 
 logger = logging.getLogger("infobip_email_logs")
-
-RETENTION = timedelta(hours=48)
-"""How long a log is kept (API reference)."""
 
 
 class Asker:

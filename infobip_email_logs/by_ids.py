@@ -12,6 +12,7 @@ import attrs
 from .batches import Batch, Packer, halves
 from .lists import ALONE, NOT_ASKED, ListFacts, Reach, reaches
 from .models import Gap
+from .moments import RETENTION, UNWAITED
 from .page_facts import PageFacts
 from .plans import full_page
 from .query import MAX_LIMIT, LogsQuery, check_id
@@ -25,12 +26,6 @@ if TYPE_CHECKING:
     from .overlap import Record
 
 IdField = Literal["message_id", "bulk_id"]
-
-RETENTION = timedelta(hours=48)
-"""How long a log is kept (API reference)."""
-
-PATIENCE = timedelta(seconds=5)
-"""The time after the first answer in which logs may expire without a word."""
 
 NEAR = timedelta(minutes=10)
 """How near to its expiry a log is a hint that another one of its bulk has expired."""
@@ -272,7 +267,7 @@ class ByIds:
             return
         edge = page.date - RETENTION
         self._first_edge = self._first_edge or edge
-        if edge - self._first_edge <= PATIENCE:
+        if edge - self._first_edge <= UNWAITED:
             return
         told = {getattr(log, self._field) for log in page.logs if _is_old(log, edge)}
         if ids := tuple(sorted(one for one in told if isinstance(one, str))):

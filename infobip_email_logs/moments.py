@@ -6,6 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 MILLISECOND = timedelta(milliseconds=1)
 
+RETENTION = timedelta(hours=48)
+"""How long a log is kept (API reference)."""
+
+UNWAITED = timedelta(seconds=5)
+"""The time after the first answer of a call in which logs may expire without a word."""
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 EVER = 1 << 62

@@ -15,6 +15,7 @@ import attrs
 from .models import FINAL_GROUPS, EmailLog, StatusGroup
 from .overlap import Item, Seen, beyond, seen
 from .page_facts import Verdict
+from .plans import FULL_PAGE
 from .stretches import Doubtful, Outcome, Stretch, View
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 UNPROVEN = "unproven"
 """Why a millisecond with more records than a page holds is a gap, even where all seem found."""
-
-FULL = "full page"
 
 SPLITS = ("general_status", "bulk_id", "sender", "application_id", "entity_id")
 """The filters that a millisecond is split by, one after the other."""
@@ -108,7 +107,7 @@ class Part(Stretch):
         if view.verdict is not Verdict.FULL:
             return Outcome(hand)
         parts = list(self.split(view))
-        gap = Doubtful(self.low, self.high, FULL, self.filters)
+        gap = Doubtful(self.low, self.high, FULL_PAGE, self.filters)
         return Outcome(hand, list(parts), gaps=[] if parts else [gap])
 
     def _confirm(self, hand: list[Item], view: View) -> Outcome:

@@ -451,9 +451,7 @@ def _told(gaps: Sequence[Gap]) -> str:
     since = iso(first.since) if first.since else "the beginning"
     stretch = f"{since} to {iso(first.until) if first.until else 'the end'}"
     more = f" (and {len(gaps) - 1} more)" if len(gaps) > 1 else ""
-    advice = (
-        "; ask for shorter windows, or narrow it with filters" if first.why == FULL_PAGE else ""
-    )
+    advice = "; narrow it with filters" if first.why == FULL_PAGE else ""
     what = f"{filters or 'all logs'}, {stretch}: {first.why}{more}"
     return f"not proven to be complete: {what}{advice}"
 

@@ -7,7 +7,6 @@ its answer; it knows of the service's clock what the answers tell.
 from __future__ import annotations
 
 from collections import deque
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -15,7 +14,7 @@ import attrs
 from .chains import CURSOR_DIED, Chain
 from .forward import FILL, Forward
 from .models import Gap
-from .moments import EVER, instant, number
+from .moments import EVER, MILLISECOND, RETENTION, UNWAITED, instant, number
 from .overlap import Item, Record, Seen, beyond, items, seen
 from .page_facts import Choice, PageFacts, Verdict
 from .piles import UNPROVEN, Part
@@ -29,17 +28,11 @@ if TYPE_CHECKING:
 
     from .models import LogsPage
 
-RETENTION = timedelta(hours=48) // timedelta(milliseconds=1)
-"""The milliseconds that a log is kept for (API reference)."""
-
 EXPIRED = "expired"
 """Why a stretch is a gap: its logs were there when the sweep began, and may not be any more."""
 
 UNKEPT = "the service does not keep the window"
 """Why a stretch is a gap: its full answer holds records of other times."""
-
-EDGE = 5_000
-"""The milliseconds after the first answer in which logs may expire without a word."""
 
 AT_RISK = 60_000
 """The milliseconds before its expiry in which a stretch goes first."""
@@ -237,9 +230,10 @@ class Sweep:
         if page.date is None:
             return
         now, known = number(page.date), self._bearings
+        edge = number(page.date - RETENTION)
         if known.first_edge is None:
-            known.first_edge = now - RETENTION
-        known.edge = max(now - RETENTION, known.edge or 0)
+            known.first_edge = edge
+        known.edge = max(edge, known.edge or edge)
         known.ceiling = max(now + WHOLE_SECOND, known.ceiling or 0)
 
     def _note_expired(self, outcome: Outcome) -> None:
@@ -250,7 +244,7 @@ class Sweep:
         low, high = outcome.covered
         begin = max(low, known.first_edge)
         end = min(high, known.edge + WHOLE_SECOND)
-        if known.first_edge + EDGE < known.edge and begin <= end:
+        if known.first_edge + UNWAITED // MILLISECOND < known.edge and begin <= end:
             self._gaps.append(self._gap(Doubtful(begin, end, EXPIRED)))
 
     def _gap(self, part: Doubtful) -> Gap:

@@ -79,7 +79,6 @@ async def test_a_sweep_that_turns_out_dear_is_given_up() -> None:
     async with service(NO_LIMIT, crowd) as (sandbox, client):
         pull = client.logs_by_bulk_id(sandbox.bulk_ids, query=window(sandbox))
         assert ids_of(await all_of(pull)) == truth(sandbox, bulk_id=sandbox.bulk_ids)
-        assert pull.report.plan == "by_id" or pull.report.requests < 12
         assert len(sandbox.arrivals) <= 8 * 1.1 + 3
 
 
@@ -333,9 +332,7 @@ async def test_whole_seconds_are_gone_through_by_seconds() -> None:
     """Where timestamps have no milliseconds, no record falls between two stretches."""
     traffic = Traffic(bulks=1, bulk_size=(1500, 1500), spread=20, loose=300, hours=20)
     async with service(Settings(fraction=False, v1_limits=()), traffic) as (box, client):
-        logs, error = await delivered(client.logs())
-        assert error is not None or ids_of(logs) == truth(box)
-        assert len(logs) == len(set(ids_of(logs)))
+        assert ids_of(await all_of(client.logs())) == truth(box)
 
 
 async def test_the_last_page_that_is_wanted_is_the_last_request() -> None:

@@ -50,7 +50,7 @@ def demo() -> int:
     """Pull the logs of 40 bulks and 2000 messages from a sandbox, through a limit.
 
     Needs no account: it plays the service on a local port, with a limit of 60 requests in 3
-    seconds, and pulls from there. Takes about five seconds.
+    seconds, and pulls from there. Takes a few seconds.
     """
     from .running import run  # noqa: PLC0415 - --help needs none of this
 

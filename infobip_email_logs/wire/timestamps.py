@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-MILLISECOND = timedelta(milliseconds=1)
+from ..moments import MILLISECOND
+
 _MINUTE = timedelta(minutes=1)
 
 
