@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from infobip_email_logs.moments import MILLISECOND
 from infobip_email_logs.wire import timestamps
 
 OFFSETS = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
@@ -57,7 +58,7 @@ def test_rounding_widens_a_window_by_less_than_a_millisecond(instant: datetime) 
     """The beginning is rounded down and the end up, so that nothing falls out."""
     down, up = timestamps.floor(instant), timestamps.ceil(instant)
     assert down <= instant <= up
-    assert instant - down < timestamps.MILLISECOND > up - instant
+    assert instant - down < MILLISECOND > up - instant
     assert not down.microsecond % 1000
     assert not up.microsecond % 1000
 
