@@ -35,6 +35,9 @@ SECOND = timedelta(seconds=1)
 PROBES = 8
 """The ids that are asked for alone, at most, where lists can't be tried out."""
 
+SPOT_CHECK = 2
+"""The ids, at most, that a sweep did not find and that are asked for before the others are."""
+
 SAMPLE: Batch = ()
 """The first trial, without ids: the latest logs, whose ids a list is then tried out with."""
 
@@ -114,6 +117,8 @@ class ByIds:
         self._tried = False
         self._seen: set[str] = set()
         self._missing: dict[str, None] = {}
+        self._spot_checked: tuple[str, ...] = ()
+        self._spared: tuple[str, ...] = ()
         self._undecided: dict[str, Reach] = {}
         self._gaps: list[Gap] = []
 
@@ -159,6 +164,8 @@ class ByIds:
 
     def take(self) -> LogsQuery | None:
         """Return the next request, if there is one by now."""
+        if self._spared and not self._busy:
+            self._ask_spared()
         if self.over:
             self._verify()
         while self._again and not self._ready:
@@ -233,26 +240,34 @@ class ByIds:
 
         A message has one log, as a rule: a list of messages that is answered with as many is whole.
         """
-        if self._cursors or page.size <= self._pages.whole:
+        if page.size <= self._pages.whole or self._pages.names_next:
             return False
         return self._field == "bulk_id" or page.size > len(batch)
 
     def _doubt(
         self, batch: Batch, asked: LogsQuery, page: LogsPage, wanted: Sequence[Record]
     ) -> Sequence[Record]:
-        """Keep a page until the latest logs of all show how large pages are."""
+        """Keep a page until the latest logs of all show how large pages are, or are followed."""
         if not self._doubted:
-            self._sizing = LogsQuery(limit=MAX_LIMIT)
+            self._sizing = LogsQuery(
+                limit=1 if self._cursors else MAX_LIMIT, use_cursor=self._cursors
+            )
         self._doubted.append((batch, asked, page, wanted))
         return ()
 
     def _settle_doubts(self, sample: LogsPage) -> Sequence[Record]:
-        """Take the pages that were kept for whole where a larger one was seen; split the others."""
-        self._pages.verdict(sample.size)
+        """Take the pages that were kept for whole where a larger one was seen; split the others.
+
+        In version 4 they are whole if the service keeps cursors: a sample of one names a next page.
+        """
+        if self._cursors:
+            self._pages.names_next = sample.next_cursor is not None
+        else:
+            self._pages.verdict(sample.size)
         doubted, self._doubted = self._doubted, []
         new: list[Record] = []
         for batch, asked, page, wanted in doubted:
-            if page.size <= self._pages.whole:
+            if page.size <= self._pages.whole or self._pages.names_next:
                 new.extend(self._take_in(batch, page, wanted, kept=True))
             else:
                 new.extend(self._begin(batch, asked, page, wanted))
@@ -448,35 +463,48 @@ class ByIds:
     @property
     def over(self) -> bool:
         """Whether nothing is left to ask, nor to be fed; asked after :meth:`take` gave nothing."""
+        return self._fed and not (self._busy or self._spared)
+
+    @property
+    def _busy(self) -> bool:
         left = self._in_flight or self._ready or self._again or self._sweeps or self._doubted
-        return self._fed and not left
+        return bool(left)
 
     @property
     def ids(self) -> Collection[str]:
         """The ids that were fed."""
         return self._seen
 
-    def conclude(self, found: Collection[str], *, ask_rest: bool) -> None:
+    def conclude(self, found: Collection[str], *, ask: int | None) -> None:
         """Ask no more for ids whose logs were found otherwise.
 
         Args:
             found: The ids.
-            ask_rest: Whether the others are asked for; else they have no log.
+            ask: How many of the others are asked for first; all without. Should one of them have a
+                log, the rest are asked for, too; else they have none.
         """
-        rest = [one for one in self._undecided if one not in found]
+        rest = tuple(one for one in self._undecided if one not in found)
         self._ready.clear()
         self._again.clear()
         self._undecided.clear()
-        if ask_rest:
-            self._ask_again(rest, self._new_packer())
+        self._spot_checked = rest[:ask]
+        self._spared = rest[len(self._spot_checked) :]
+        self._ask_again(self._spot_checked, self._new_packer())
+
+    def _ask_spared(self) -> None:
+        """Ask for the rest of what a sweep did not find, unless it was right so far."""
+        spared, self._spared = self._spared, ()
+        if self._missing.keys() >= {*self._spot_checked}:
+            self._missing.update(dict.fromkeys(spared))
         else:
-            self._missing.update(dict.fromkeys(rest))
+            self._ask_again(spared, self._new_packer())
 
     def stop(self, why: str) -> None:
         """Ask for nothing any more: undecided ids, and logs that were not read, are gaps."""
         for sweep in self._sweeps:
             sweep.plan.stop(why)
             self._gaps.extend(sweep.plan.gaps)
+        self._undecided.update(dict.fromkeys(self._spared, NOT_ASKED))
         begun = {one for sweep in self._sweeps for one in sweep.matching}
         if left := tuple(one for one in self._undecided if one not in begun):
             query = self._plain
@@ -485,6 +513,7 @@ class ByIds:
         if not self._fed:
             query = self._plain
             self._gaps.append(Gap(query.sent_since, query.sent_until, query.filters, why))
+        self._spared = ()
         self._sweeps.clear()
         self._sweeping.clear()
         self._doubted.clear()

@@ -6,9 +6,9 @@ import enum
 
 import attrs
 
-from .query import MAX_LIMIT
+from .query import DEFAULT_LIMIT, MAX_LIMIT
 
-SMALLEST_CAP = 10
+SMALLEST_CAP = DEFAULT_LIMIT
 """The records of a page below which no service is suspected to cut it."""
 
 
@@ -39,6 +39,7 @@ class PageFacts:
         suspect: The size of the last page that may have been cut, though it was not full.
         since_inclusive: Whether a record at ``sentSince`` matches; None while it is not known.
         until_inclusive: Whether a record at ``sentUntil`` matches; None while it is not known.
+        names_next: Whether a page has named the next one: the service keeps cursors.
         grain: The milliseconds that timestamps are told in.
     """
 
@@ -47,6 +48,7 @@ class PageFacts:
     suspect: int = 0
     since_inclusive: bool | None = None
     until_inclusive: bool | None = None
+    names_next: bool = False
     grain: int = 1
 
     def verdict(self, size: int) -> Verdict:

@@ -186,12 +186,12 @@ class Scan(Stretch):
 
     def contradicted(self, view: View, sign: int) -> bool:
         """Say whether a page can't hold the latest records: what is known must be in it."""
-        if not self.known or self.floor is None:
-            return False
         lost = beyond(self.known, seen(view.items))
         edge = view.bearings.edge
         if any(one.at is not None and (edge is None or one.at >= edge) for one in lost):
             return True
+        if not self.known or self.floor is None:
+            return False
         new, floor = self.new(view), sign * self.floor
         return any(one.at is not None and sign * one.at > floor for one in new)
 
@@ -205,7 +205,7 @@ def check(scan: Scan, view: View) -> Outcome:
     known = [*view.inside, *beyond(scan.known, seen(view.inside))]
     near = Check(scan.low, scan.high, scan=scan, first=known, times=view.times, sign=+1)
     near.begin(view)
-    if near.low > near.high or 2 * len(near.known) < len(view.inside):
+    if not near.is_telling:
         return scan.in_pieces(view)
     return Outcome(scan.new(view), [near, *scan.close()])
 
@@ -245,6 +245,11 @@ class Check(Stretch):
             self.high = self.border // grain * grain - 1
         self.known = between(self.first, self.low, self.high)
         self.record_below, self.record_above = self.sign > 0, self.sign < 0
+
+    @property
+    def is_telling(self) -> bool:
+        """Whether it holds so many of the records that no other page would look alike."""
+        return self.low <= self.high and 2 * len(self.known) >= len(self.first)
 
     def take_in(self, view: View) -> Outcome:
         """Continue behind the page if it is confirmed; else go through everything in pieces."""
@@ -286,7 +291,7 @@ class Check(Stretch):
         if self.sign > 0 and self._may_be_earliest(view):
             far = attrs.evolve(self, low=self.scan.low, high=self.scan.high, sign=-1)
             far.begin(view)
-            if far.low <= far.high:
+            if far.is_telling:
                 return Outcome(then=[far])
         view.bearings.choice = Choice.OTHER
         points = [*self.first, *view.items]

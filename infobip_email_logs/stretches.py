@@ -109,7 +109,7 @@ class Stretch:
         record_above: Whether a record is known in the millisecond after it.
         filters: What it is asked for with, beside the filters of the query.
         cursor: Where its next page begins.
-        rate: The records of a millisecond, as its last page had them; 0 while it had none.
+        size: How many records are asked for; as many as can be, without.
     """
 
     low: int
@@ -119,7 +119,7 @@ class Stretch:
     record_above: bool = False
     filters: Mapping[str, str] = NO_FILTERS
     cursor: str | None = None
-    rate: float = 0.0
+    size: int | None = None
 
     def take_in(self, view: View) -> Outcome:
         """Return what an answer leads to."""

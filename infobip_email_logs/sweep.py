@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from .chains import CURSOR_DIED, Chain
+from .chains import CURSOR_DIED, Chain, CursorCheck
 from .forward import FILL, Forward
 from .models import Gap
 from .moments import EVER, MILLISECOND, RETENTION, UNWAITED, instant, number
 from .overlap import Item, Record, Seen, beyond, items, seen
 from .page_facts import Choice, PageFacts, Verdict
-from .piles import UNPROVEN, Part
+from .piles import UNPROVEN, Part, Sample
 from .query import MAX_LIMIT, LogsQuery
 from .scans import Border, Scan
 from .stretches import Bearings, Doubtful, Outcome, Stretch, View, between
@@ -109,7 +109,7 @@ class Sweep:
         self._asked: dict[LogsQuery, Stretch] = {}
         self._undated = Undated()
         self._gaps: list[Gap] = []
-        self._rate = 0.0
+        self._met = self._met_in = 0
         self._side_by_side = False
 
     def _stretch(self, low: int, high: int) -> Scan | Chain:
@@ -141,6 +141,8 @@ class Sweep:
         """Return a request that holds the stretch, however bounds are taken."""
         if isinstance(stretch, Chain) and stretch.first:
             return attrs.evolve(stretch.first, cursor=stretch.cursor)
+        if isinstance(stretch, Sample):
+            return LogsQuery(limit=self._query.limit)
         query = self._first_request(stretch)
         if isinstance(stretch, Chain):
             stretch.first = query
@@ -155,7 +157,8 @@ class Sweep:
             self._query,
             sent_since=None if stretch.low == -EVER else instant(since),
             sent_until=None if stretch.high == EVER else instant(until),
-            use_cursor=isinstance(stretch, Chain),
+            limit=stretch.size or self._query.limit,
+            use_cursor=isinstance(stretch, Chain | CursorCheck),
             **filters,
         )
 
@@ -174,7 +177,8 @@ class Sweep:
         self._gaps.extend(map(self._gap, outcome.gaps))
         self._note_expired(outcome)
         then = outcome.then
-        self._measure(then, view)
+        if not isinstance(stretch, Part | Sample):
+            self._measure(view)
         if not self._side_by_side and len(then) == 1:
             then = self._spread(then[0], view)
         self._ready.extendleft(reversed(then))
@@ -253,12 +257,16 @@ class Sweep:
         until = None if part.high == EVER else instant(part.high)
         return Gap(since, until, {**self._filters, **filters}, part.why)
 
-    def _measure(self, then: list[Stretch], view: View) -> None:
-        """Take note of how dense the records are where a stretch goes on."""
+    def _measure(self, view: View) -> None:
+        """Take note of how dense the records are."""
         if len(view.times) >= FEW:
-            self._rate = len(view.times) / (view.times[-1] - view.times[0] + 1)
-            for stretch in then:
-                stretch.rate = self._rate
+            self._met += len(view.times)
+            self._met_in += view.times[-1] - view.times[0] + 1
+
+    @property
+    def _rate(self) -> float:
+        """The records of a millisecond, on the average of the pages so far."""
+        return self._met / self._met_in if self._met_in else 0.0
 
     def _spread(self, stretch: Stretch, view: View) -> list[Stretch]:
         """Return a long stretch in two parts, to be asked for side by side."""
@@ -280,12 +288,12 @@ class Sweep:
         """Take the part of a stretch that is below a millisecond away from it, and return it."""
         other = self._stretch(stretch.low, border - 1)
         other.known = between(stretch.known, other.low, other.high)
-        other.rate = stretch.rate
         stretch.low = border
         if isinstance(stretch, Chain):
             stretch.narrow = True
         elif isinstance(other, Scan):
-            other.above = stretch.below = Border(border)
+            other.above, other.below = Border(border), stretch.below
+            stretch.below = other.above
         stretch.known = between(stretch.known, border, stretch.high)
         return other
 
@@ -317,8 +325,9 @@ class Sweep:
         """A request was refused for good: say whether something else is asked for instead."""
         del status
         stretch = self._asked[asked]
-        if isinstance(stretch, Part):  # its millisecond is a gap anyway
+        if isinstance(stretch, Part):
             del self._asked[asked]
+            self._gaps.extend(map(self._gap, stretch.refused()))
             return True
         if not isinstance(stretch, Chain) or stretch.cursor is None:
             return False
@@ -362,7 +371,7 @@ class Sweep:
         begin, end = self._bearings.span(low, high, [])
         if isinstance(stretch, Forward):
             return 1 + stretch.density.expected(begin, end) / (FILL * self._facts.cap)
-        return 1 + (stretch.rate or self._rate) * (end - begin) / self._facts.cap
+        return 1 + self._rate * (end - begin) / self._facts.cap
 
 
 def widened(query: LogsQuery) -> LogsQuery:

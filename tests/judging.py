@@ -109,6 +109,19 @@ class Truth:
         """Return whether a page may not hold all that matches in a millisecond."""
         return self.crowds[at]["all"] >= self._reach
 
+    def is_ambiguous(self, at: int) -> bool:
+        """Return whether nothing can show that a page of a millisecond was not cut.
+
+        That is where there are no others, and its records can't be told apart by their status.
+        """
+        records = [one for one in self.world.records if self._ever(one)]
+        beside = [one for one in records if abs(sent(one) - at) <= BESIDE]
+        moves = at + self.world.settings.pending_for * 1000 > self.told.began
+        keys = {_key(one, self.world) for one in beside}
+        groups = {one.general_status for one in beside}
+        apart = len(keys) == len(beside) and len(groups) > 1 and groups <= {*GROUPS}
+        return self.world.suspicious <= len(beside) and (moves or not apart)
+
     def is_out_of_reach(self, record: Record) -> bool:
         """Return whether there may be no query that gets a record of a crowded millisecond.
 
@@ -130,13 +143,8 @@ class Truth:
     @property
     def _reach(self) -> float:
         """The records of one millisecond that can't be had in full any more."""
-        world, settings = self.world, self.world.settings
-        if world.version == 1:
-            return world.capacity
-        life = settings.cursor_dies_after or settings.cursor_repeats_after or math.inf
-        return life * (
-            max(1, world.capacity // 2) if settings.cursor_short_pages else world.capacity
-        )
+        cursors_last = self.world.drawn["cursor_life"] in {"long", "repeats"}
+        return math.inf if self.world.version == 4 and cursors_last else self.world.capacity
 
     def _throughout(self, record: Record) -> bool:
         first, last = self._life(record)
@@ -265,7 +273,7 @@ def _is_crowd(truth: Truth, gap: Gap) -> bool:
     if not (gap.since and gap.until) or ms(gap.until) - ms(gap.since) > NARROW:
         return False
     return any(
-        truth.is_crowded(at)
+        truth.is_crowded(at) or truth.is_ambiguous(at)
         for at in range(math.floor(ms(gap.since)), math.ceil(ms(gap.until)) + 1)
     )
 

@@ -137,7 +137,7 @@ async def test_messages_are_asked_for_in_lists(settings: Settings, repeat: bool)
 
 @pytest.mark.parametrize(("settings", "repeat"), BOTH_WAYS)
 async def test_bulks_are_asked_for_in_lists(settings: Settings, repeat: bool) -> None:  # noqa: FBT001 - a row of the table
-    """Sixty small bulks are one request, where version 1 needs one for each."""
+    """Sixty small bulks are one request, and one that shows that the service keeps cursors."""
     options: dict[str, Any] = {"api_version": 4, "repeat_list_keys": repeat}
     async with service(settings, FEW, **options) as (sandbox, client):
         pull = client.logs_by_bulk_id(sandbox.bulk_ids)
@@ -145,7 +145,8 @@ async def test_bulks_are_asked_for_in_lists(settings: Settings, repeat: bool) ->
         wanted = [one.message_id or "" for one in sandbox.records if one.bulk_id]
         assert ids_of(logs) == sorted(wanted)
         assert pull.missing_ids == ()
-        (told,) = asked(sandbox)
+        told, check = asked(sandbox)
+        assert dict(check) == {"limit": "1", "useCursor": "true"}
         lists = [value for name, value in told if name == "bulkId"]
         assert ",".join(lists).split(",") == sandbox.bulk_ids
         assert len(lists) == (60 if repeat else 1)
