@@ -126,11 +126,15 @@ class Chain(Stretch):
             return self.low, min(self.high, self.floor)
         return self.low, self.high
 
-    def rest(self) -> Scan | None:
-        """Return what to ask for instead, as the cursor died; None where that is not known."""
+    def rest(self, grain: int) -> Scan | None:
+        """Return what to ask for instead, as the cursor died; None where that is not known.
+
+        Args:
+            grain: The milliseconds that timestamps are told in.
+        """
         if not (self.ordered and self.dated) or self.floor is None:
             return None
-        low, high = self.left
+        low, high = self.low, min(self.high, self.floor // grain * grain + grain - 1)
         return Scan(low, high, [*self.known, *self.tail], asked=self.asked)
 
 

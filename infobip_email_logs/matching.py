@@ -109,7 +109,14 @@ def _has_status(wanted: str) -> Callable[[EmailLog], bool]:
 
 
 def _not_before(since: datetime) -> Callable[[EmailLog], bool]:
-    return lambda log: log.sent_at is None or log.sent_at >= since
+    """A time without milliseconds may be cut to the second that a window begins in."""
+    second = since.replace(microsecond=0)
+
+    def holds(log: EmailLog) -> bool:
+        at = log.sent_at
+        return at is None or at >= since or (at >= second and not at.microsecond)
+
+    return holds
 
 
 def _not_after(until: datetime) -> Callable[[EmailLog], bool]:

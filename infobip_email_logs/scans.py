@@ -120,15 +120,16 @@ class Scan(Stretch):
 
     def _halve(self, view: View) -> Outcome:
         """Ask for two parts of a page that may have been cut without a word."""
-        first, last = view.times[0], view.times[-1]
+        grain = view.facts.grain
+        first, last = (view.times[at] // grain * grain for at in (0, -1))
         if first == last and not view.unplaced:
+            last += grain - 1
             around = self._parts((self.low, first - 1), (last + 1, self.high), view)
             at = attrs.evolve(self, low=first, high=last)
             outcome = pile(at, view, self.asked, suspected=True)
             return attrs.evolve(outcome, then=[*outcome.then, *around], covered=(first, last))
-        middle = view.times[len(view.times) // 2]
-        border = middle if middle > first else middle + view.facts.grain
-        border = border // view.facts.grain * view.facts.grain
+        middle = view.times[len(view.times) // 2] // grain * grain
+        border = middle if middle > first else middle + grain
         return Outcome(then=self._parts((self.low, border - 1), (border, self.high), view))
 
     def _parts(self, lower: tuple[int, int], upper: tuple[int, int], view: View) -> list[Stretch]:

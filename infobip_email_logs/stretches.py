@@ -49,7 +49,7 @@ class View:
     @cached_property
     def inside(self) -> list[Item]:
         """The records of the stretch, and those that do not tell when they were sent."""
-        return [one for one in self.items if one.at is None or self.low <= one.at <= self.high]
+        return between(self.items, self.low, self.high)
 
     @cached_property
     def times(self) -> list[int]:

@@ -16,7 +16,7 @@ from .forward import FILL, Forward
 from .models import Gap
 from .moments import EVER, MILLISECOND, RETENTION, UNWAITED, instant, number
 from .overlap import Item, Record, Seen, beyond, items, seen
-from .page_facts import Choice, PageFacts, Verdict
+from .page_facts import WHOLE_SECOND, Choice, PageFacts, Verdict
 from .piles import UNPROVEN, Part, Sample
 from .query import MAX_LIMIT, LogsQuery
 from .scans import Border, Scan
@@ -49,7 +49,6 @@ UNKEPT_SHARE = 20
 MOST_NEIGHBOURS = 64
 """The stretches whose undated records are remembered, at most."""
 
-WHOLE_SECOND = 1000
 FEW = 10
 
 
@@ -105,7 +104,8 @@ class Sweep:
         self._facts = facts
         self._cursors = cursors
         self._bearings = Bearings()
-        self._ready: deque[Stretch] = deque([self._stretch(*_window(query))])
+        self._window = _window(query)
+        self._ready: deque[Stretch] = deque([self._stretch(*self._window)])
         self._asked: dict[LogsQuery, Stretch] = {}
         self._undated = Undated()
         self._gaps: list[Gap] = []
@@ -149,9 +149,9 @@ class Sweep:
         return query
 
     def _first_request(self, stretch: Stretch) -> LogsQuery:
-        facts, grain = self._facts, self._facts.grain
-        since = stretch.low // grain * grain - (facts.since_inclusive is not True)
-        until = stretch.high // grain * grain + grain - 1 + (facts.until_inclusive is not True)
+        first, last = self._window
+        since = max(first, stretch.low) - (self._facts.since_inclusive is not True)
+        until = min(last, stretch.high) + (self._facts.until_inclusive is not True)
         filters: dict[str, Any] = dict(stretch.filters)
         return attrs.evolve(
             self._query,
@@ -169,6 +169,7 @@ class Sweep:
         stretch = self._asked.pop(asked)
         self._tell_time(page)
         found = items(page, wanted)
+        self._learn_grain(stretch, found)
         view = View(page, found, stretch.low, stretch.high, self._facts, self._bearings)
         outcome = self._outcome(asked, stretch, view)
         hand = self._undated.new(asked, outcome.hand, self._facts)
@@ -185,8 +186,6 @@ class Sweep:
         return [item.record for item in hand if item.wanted]
 
     def _outcome(self, asked: LogsQuery, stretch: Stretch, view: View) -> Outcome:
-        if self._tells_seconds(view):
-            return Outcome(then=[stretch])
         learned = self._learn_bounds(asked, stretch, view)
         if learned and not isinstance(stretch, Chain) and view.page.size > self._facts.whole:
             return Outcome(then=[stretch])  # it may be full of records that it need not hold
@@ -194,18 +193,15 @@ class Sweep:
             return self._unkept(stretch, view)
         return stretch.take_in(view)
 
-    def _tells_seconds(self, view: View) -> bool:
-        """Say whether the service tells whole seconds, and records are beyond the stretch for it.
+    def _learn_grain(self, stretch: Stretch, found: list[Item]) -> None:
+        """Learn how finely timestamps are told, and let the stretch begin where one can be.
 
-        Such a record was sent within its second, nobody knows when.
+        Where they are told in whole seconds, the service knows better what was sent in the window
+        of a query that begins within one.
         """
-        if self._facts.grain > 1 or any(at % WHOLE_SECOND for at in view.times):
-            return False
-        if len(set(view.times)) < FEW:
-            return False
-        cut = view.low % WHOLE_SECOND or (view.high + 1) % WHOLE_SECOND
-        self._facts.grain = WHOLE_SECOND
-        return bool(cut) and len(view.inside) < len(view.items)
+        self._facts.learn_grain([one.at for one in found if one.at is not None])
+        if stretch.low != -EVER:
+            stretch.low = stretch.low // self._facts.grain * self._facts.grain
 
     def _unkept(self, stretch: Stretch, view: View) -> Outcome:
         """Give a stretch up, whose answer holds too much else."""
@@ -278,10 +274,10 @@ class Sweep:
             return [stretch]
         low, high = stretch.left
         begin, end = self._bearings.span(low, high, view.times)
-        if self._rate * (end - begin) < MANY * self._facts.cap:
+        middle = (begin + end) // 2 // self._facts.grain * self._facts.grain
+        if self._rate * (end - begin) < MANY * self._facts.cap or middle <= low:
             return [stretch]
         self._side_by_side = True
-        middle = (begin + end) // 2 // self._facts.grain * self._facts.grain
         return [stretch, self._below(stretch, middle)]
 
     def _below(self, stretch: Scan | Chain, border: int) -> Stretch:
@@ -305,7 +301,8 @@ class Sweep:
                 continue
             low = max(stretch.low, edge)
             if low < edge + AT_RISK and self._is_long(stretch, low):
-                self._ready.appendleft(self._below(stretch, low + BOTTOM + 1))
+                border = (low + BOTTOM) // self._facts.grain * self._facts.grain
+                self._ready.appendleft(self._below(stretch, border))
                 return
             if low < edge + AT_RISK and place:
                 self._ready.remove(stretch)
@@ -332,7 +329,7 @@ class Sweep:
         if not isinstance(stretch, Chain) or stretch.cursor is None:
             return False
         del self._asked[asked]
-        if rest := stretch.rest():
+        if rest := stretch.rest(self._facts.grain):
             self._ready.appendleft(rest)
         else:
             self._gaps.append(self._gap(Doubtful(*stretch.left, CURSOR_DIED)))

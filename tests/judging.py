@@ -25,6 +25,9 @@ CLOCK = 1_000
 EDGE = 5_000 + CLOCK
 """The milliseconds after the first answer in which records may expire without a word."""
 
+LAST = 999_000
+"""The microseconds of the last millisecond of a second."""
+
 Key = tuple[Any, ...]
 Life = tuple[float, float]
 
@@ -72,12 +75,12 @@ class Truth:
     @cached_property
     def sure(self) -> list[Record]:
         """The records that matched throughout, and that must be delivered."""
-        return [one for one in self.possible if self._throughout(one) and self._inside(one, 0)]
+        return [one for one in self.possible if self._throughout(one) and self._surely_inside(one)]
 
     @cached_property
     def expired(self) -> list[Record]:
         """The records that matched at first and expired meanwhile: delivered, or in a gap."""
-        return [one for one in self.possible if self.expires(one) and self._inside(one, 0)]
+        return [one for one in self.possible if self.expires(one) and self._surely_inside(one)]
 
     @cached_property
     def possible(self) -> list[Record]:
@@ -94,7 +97,8 @@ class Truth:
         """How many records of each group, and of all, a millisecond and its neighbours hold."""
         counts: defaultdict[int, Counter[str]] = defaultdict(Counter)
         for one in self.world.records:
-            for at in range(sent(one) - BESIDE, sent(one) + BESIDE + 1):
+            near = range(sent(one) - BESIDE, sent(one) + BESIDE + 1)
+            for at in set(map(self.world.shown, near)):
                 if self._ever(one):
                     counts[at].update({"all": 1, one.general_status or "none": 1})
         return counts
@@ -115,7 +119,9 @@ class Truth:
         That is where there are no others, and its records can't be told apart by their status.
         """
         records = [one for one in self.world.records if self._ever(one)]
-        beside = [one for one in records if abs(sent(one) - at) <= BESIDE]
+        shown = self.world.shown
+        near = {at - BESIDE, at, at + BESIDE}
+        beside = [one for one in records if near & {shown(sent(one) + off) for off in (-1, 0, 1)}]
         moves = at + self.world.settings.pending_for * 1000 > self.told.began
         keys = {_key(one, self.world) for one in beside}
         groups = {one.general_status for one in beside}
@@ -128,7 +134,7 @@ class Truth:
         It may be in none of the groups that can be asked for, or in one that is as crowded, or on
         its way from one to another; or be taken for its twin that is.
         """
-        at, group = sent(record), record.general_status
+        at, group = self.world.shown(sent(record)), record.general_status
         if not self.is_crowded(at):
             return False
         if self.world.query.general_status or group not in GROUPS:
@@ -169,16 +175,29 @@ class Truth:
 
     def _at_any_time(self, record: Record) -> bool:
         hides = "sentAt" in record.hidden | self.world.settings.absent
-        return self._ever(record) and self._inside(record, 1 if hides else 0, rounded=True)
+        near = hides or not self.world.settings.fraction
+        return self._ever(record) and self._inside(record, 1 if near else 0, rounded=True)
 
     def _inside(self, record: Record, beside: int, *, rounded: bool = False) -> bool:
         """Return whether a record was sent in the window, whose bounds belong to it."""
-        query = self.world.query
-        low = ms(query.sent_since) if query.sent_since else -math.inf
-        high = ms(query.sent_until) if query.sent_until else math.inf
+        low, high = self._window
         if rounded:
             low, high = _floor(low), -_floor(-high)
-        return low - beside <= sent(record) <= high + beside
+        return any(low - beside <= at <= high + beside for at in self._times(record))
+
+    def _surely_inside(self, record: Record) -> bool:
+        """Return whether a record was sent in the window, by its own time and as it is told."""
+        low, high = self._window
+        return all(low <= at <= high for at in self._times(record))
+
+    def _times(self, record: Record) -> tuple[int, int]:
+        return sent(record), self.world.shown(sent(record))
+
+    @property
+    def _window(self) -> tuple[float, float]:
+        query = self.world.query
+        low = ms(query.sent_since) if query.sent_since else -math.inf
+        return low, ms(query.sent_until) if query.sent_until else math.inf
 
     def _life(self, record: Record) -> Life:
         """Return from when until when a record matches the filters, wherever it was sent."""
@@ -270,7 +289,9 @@ def _of_gaps(truth: Truth) -> Iterator[str]:
 
 
 def _is_crowd(truth: Truth, gap: Gap) -> bool:
-    if not (gap.since and gap.until) or ms(gap.until) - ms(gap.since) > NARROW:
+    whole = not truth.world.settings.fraction or (gap.until and gap.until.microsecond == LAST)
+    narrow = NARROW + CLOCK if whole else NARROW
+    if not (gap.since and gap.until) or ms(gap.until) - ms(gap.since) > narrow:
         return False
     return any(
         truth.is_crowded(at) or truth.is_ambiguous(at)
@@ -281,7 +302,7 @@ def _is_crowd(truth: Truth, gap: Gap) -> bool:
 def _is_expiry(truth: Truth, gap: Gap) -> bool:
     if truth.told.ended == truth.told.began or not gap.until:
         return False
-    return ms(gap.until) <= truth.told.ended - RETENTION + CLOCK
+    return ms(gap.until) <= truth.told.ended - RETENTION + 2 * CLOCK
 
 
 def _of_report(truth: Truth) -> Iterator[str]:
@@ -304,7 +325,7 @@ def _key(record: Record, world: World) -> Key:
         record.message_id,
         record.destination,
         record.bulk_id,
-        None if hides else sent(record),
+        None if hides else world.shown(sent(record)),
         record.sender,
         record.text,
     )

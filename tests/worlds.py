@@ -54,6 +54,7 @@ DIMENSIONS: Mapping[str, tuple[Any, ...]] = {
     "late": ("none", "none", "slow logs", "stragglers"),
     "expiring": ("none", "none", "some"),
     "hidden": ("none", "none", "none", "none", "none", "some", "all"),
+    "fraction": (True, True, True, False),
     "offset": ("Z", "+0000", "+01:00"),
 }
 """What is drawn, and from what: a value that stands there twice is drawn twice as often."""
@@ -98,6 +99,11 @@ class World:
     def capacity(self) -> int:
         """How many records a page really holds."""
         return capacity(self.page, self.settings.page_cap)
+
+    def shown(self, at: int) -> int:
+        """Return how an instant is told, both in milliseconds from :data:`NOW`."""
+        now = NOW.microsecond // 1000
+        return at if self.settings.fraction else (at + now) // 1000 * 1000 - now
 
     @property
     def suspicious(self) -> int:
@@ -199,6 +205,7 @@ def _settings(drawn: Drawn, rng: random.Random, page: int) -> Settings:
         ignored_filters={"useCursor"} if none else (),
         absent={"sentAt"} if drawn["hidden"] == "all" else (),
         offset=drawn["offset"],
+        fraction=drawn["fraction"],
     )
 
 
