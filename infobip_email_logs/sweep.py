@@ -249,8 +249,11 @@ class Sweep:
 
     def _gap(self, part: Doubtful) -> Gap:
         filters = {name: (value,) for name, value in part.filters.items()}
-        since = None if part.low == -EVER else instant(part.low)
-        until = None if part.high == EVER else instant(part.high)
+        (first, last), grain = self._window, self._facts.grain
+        low = max(first, part.low // grain * grain)
+        high = min(last, part.high // grain * grain + grain - 1)
+        since = None if part.low == -EVER else instant(low)
+        until = None if part.high == EVER else instant(high)
         return Gap(since, until, {**self._filters, **filters}, part.why)
 
     def _measure(self, view: View) -> None:

@@ -20,7 +20,7 @@ ROOMS: dict[str, str] = {
     "wire": "errors json_values models moments query",
     "bucket": "errors",
     "batches": "errors wire",
-    "matching": "wire",
+    "matching": "moments wire",
     "lists": "batches models query",
     "moments": "",
     "page_facts": "query",
