@@ -86,6 +86,13 @@ class Chain(Stretch):
         gaps = [Doubtful(self.low, self.high, UNPROVEN)] if doubtful else []
         return Outcome(new, covered=(self.low, self.high), gaps=gaps)
 
+    def begins_anew(self, view: View) -> bool:
+        """Say whether it has but one page, and forget its request."""
+        only = self.cursor is None and view.page.next_cursor is None
+        if only:
+            self.first = None
+        return only
+
     def as_window(self) -> Scan:
         """Return the stretch, to be asked for without cursors."""
         return Scan(self.low, self.high, self.known, asked=self.asked)
@@ -120,6 +127,11 @@ class Chain(Stretch):
         self.tail += [one for one in view.inside if one.at == self.floor]
 
     @property
+    def is_placed(self) -> bool:
+        """Whether its pages are known to have held all above the oldest record, and only that."""
+        return self.ordered and self.dated
+
+    @property
     def left(self) -> tuple[int, int]:
         """What is below the oldest record, where the pages are in order."""
         if self.ordered and self.floor is not None and not (self.held or self.dropped):
@@ -132,7 +144,7 @@ class Chain(Stretch):
         Args:
             grain: The milliseconds that timestamps are told in.
         """
-        if not (self.ordered and self.dated) or self.floor is None:
+        if not self.is_placed or self.floor is None:
             return None
         low, high = self.low, min(self.high, self.floor // grain * grain + grain - 1)
         return Scan(low, high, [*self.known, *self.tail], asked=self.asked)

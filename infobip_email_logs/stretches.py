@@ -125,6 +125,11 @@ class Stretch:
         """Return what an answer leads to."""
         raise NotImplementedError
 
+    def begins_anew(self, view: View) -> bool:
+        """Say whether it can be asked for again with other bounds, and prepare for that."""
+        del view
+        return True
+
     @property
     def left(self) -> tuple[int, int]:
         """The milliseconds that are not complete before this is answered, and what follows."""

@@ -187,7 +187,7 @@ class Sweep:
 
     def _outcome(self, asked: LogsQuery, stretch: Stretch, view: View) -> Outcome:
         learned = self._learn_bounds(asked, stretch, view)
-        if learned and not isinstance(stretch, Chain) and view.page.size > self._facts.whole:
+        if learned and stretch.begins_anew(view) and view.page.size > self._facts.whole:
             return Outcome(then=[stretch])  # it may be full of records that it need not hold
         if page_breaks_window(view.page) and view.verdict is not Verdict.WHOLE:
             return self._unkept(stretch, view)
@@ -200,8 +200,9 @@ class Sweep:
         of a query that begins within one.
         """
         self._facts.learn_grain([one.at for one in found if one.at is not None])
+        grain = self._facts.grain
         if stretch.low != -EVER:
-            stretch.low = stretch.low // self._facts.grain * self._facts.grain
+            stretch.low = max(stretch.low, self._window[0]) // grain * grain
 
     def _unkept(self, stretch: Stretch, view: View) -> Outcome:
         """Give a stretch up, whose answer holds too much else."""
@@ -271,7 +272,7 @@ class Sweep:
         """Return a long stretch in two parts, to be asked for side by side."""
         if not isinstance(stretch, Scan | Chain) or len(view.times) < FEW:
             return [stretch]
-        if isinstance(stretch, Chain) and not stretch.ordered:
+        if isinstance(stretch, Chain) and not stretch.is_placed:
             return [stretch]
         if isinstance(stretch, Scan) and self._bearings.choice is not Choice.LATEST:
             return [stretch]
@@ -316,7 +317,7 @@ class Sweep:
         """Say whether a stretch takes some time, and goes the wrong way."""
         if isinstance(stretch, Scan) and self._bearings.choice is not Choice.LATEST:
             return False
-        if isinstance(stretch, Chain) and not stretch.ordered:
+        if isinstance(stretch, Chain) and not stretch.is_placed:
             return False
         _, end = self._bearings.span(low, stretch.left[1], [])
         return end - low > 2 * BOTTOM and self._rate * (end - low) > 2 * self._facts.cap

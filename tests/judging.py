@@ -293,9 +293,10 @@ def _is_crowd(truth: Truth, gap: Gap) -> bool:
     narrow = NARROW + CLOCK if whole else NARROW
     if not (gap.since and gap.until) or ms(gap.until) - ms(gap.since) > narrow:
         return False
+    first = truth.world.shown(math.floor(ms(gap.since)))
     return any(
         truth.is_crowded(at) or truth.is_ambiguous(at)
-        for at in range(math.floor(ms(gap.since)), math.ceil(ms(gap.until)) + 1)
+        for at in range(first, math.ceil(ms(gap.until)) + 1)
     )
 
 
