@@ -132,7 +132,7 @@ async def test_thousands_of_cancelled_waiters_leave_nothing_behind() -> None:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
     assert limiter.waiting == 0
-    assert len(limiter._queue) < 300
+    assert limiter._line.length == 0
     assert limiter._timer is None
 
 
@@ -192,7 +192,7 @@ async def test_a_429_that_does_not_say_how_long_lets_one_probe_out_at_a_time() -
             permit.throttled(None)
 
     await asyncio.gather(*(caller() for _ in range(5)))
-    assert left == [0.0] * 5 + [1.1, 3.2, 7.3, 15.4] + [15.5] * 4
+    assert left == [0.0] * 5 + [1.1, 4.2, 16.3] + [16.4] * 4
 
 
 async def test_the_pauses_are_bounded() -> None:
