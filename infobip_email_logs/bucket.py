@@ -11,8 +11,8 @@ while it is on the wire, and its token begins to be refilled when the answer is 
 requests that reach the service within t seconds, look at the one that left last: all others were on
 the wire then, or answered since; so they are no more than b + r·t, whatever the latency.
 
-``now`` comes from a clock that may stand still, or fall back, but never runs ahead of the
-service's.
+``now`` comes from a clock that may stand still, or fall back (then all is waited for that much
+longer), but never runs ahead of the service's.
 """
 
 from __future__ import annotations

@@ -34,9 +34,6 @@ SOON = 20.0
 SMALLEST_BURST = 2.0
 """The burst is cut no further: while one request is on the wire, another may leave."""
 
-LEAST = 0.02
-"""The part of the full rate that is tried in any case."""
-
 RECOVERY = 1800.0
 """Seconds in which the rate and the burst would come back from nothing to the full limit."""
 
@@ -150,7 +147,7 @@ class Caution:
     def _cut(self, now: float, part: float) -> None:
         if self._to_cut:
             self._to_cut, self._cut_at = False, now
-            self._set(now, burst=self.burst, rate=max(self.rate * part, LEAST * self._full[0]))
+            self._set(now, burst=self.burst, rate=self.rate * part)
 
     def _recover(self, now: float) -> None:
         """Let the rate and the burst grow by the time that went by; in a silence they do not."""
