@@ -16,7 +16,7 @@ import math
 
 from .bucket import RefillingTokens
 
-BURST_PART = 12
+BURST_PART = 24
 """By what a first 429 divides the burst: a burst is what a bucket that nobody announced refuses."""
 
 FIRST_CUT = 0.5
@@ -35,7 +35,10 @@ SMALLEST_BURST = 2.0
 """The burst is cut no further: while one request is on the wire, another may leave."""
 
 RECOVERY = 1800.0
-"""Seconds in which the rate and the burst would come back from nothing to the full limit."""
+"""Seconds in which the rate would come back from nothing to the full limit."""
+
+BURST_GROWTH = 3.0
+"""How often the burst grows by e times in that time: slowly where it is small."""
 
 PATIENT = 2.0
 """For how many intervals between requests a bucket may be empty; what is silent longer counts
@@ -141,7 +144,7 @@ class Caution:
         self.idle = False
         self._began = self._recovered = now
         self._cut_at = None
-        self.burst = min(self.burst, max(SMALLEST_BURST, self.burst // BURST_PART))
+        self.burst = min(self.burst, max(SMALLEST_BURST, self.burst / BURST_PART))
         self._tokens = RefillingTokens(self.burst, self.rate)
 
     def _cut(self, now: float, part: float) -> None:
@@ -157,7 +160,7 @@ class Caution:
         rate, burst = self._full
         self._set(
             now,
-            burst=min(burst, self.burst + grown * burst),
+            burst=min(burst, self.burst * math.exp(BURST_GROWTH * grown)),
             rate=min(rate, self.rate + grown * rate),
         )
         self.idle = (self.rate, self.burst) == self._full

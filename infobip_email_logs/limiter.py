@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import enum
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
@@ -16,7 +15,7 @@ from .line import Line, Priority
 from .one_loop import OneLoop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 
 class End(enum.Enum):
@@ -332,7 +331,10 @@ def _limits(limits: Any) -> tuple[Limit, ...]:
         return parse_limits(limits)
     if isinstance(limits, Limit):
         return (limits,)
-    kept = tuple(limits) if isinstance(limits, Iterable) else ()
+    try:
+        kept: tuple[Any, ...] = tuple(limits)
+    except TypeError:
+        kept = (limits,)
     for limit in kept:
         if not isinstance(limit, Limit):
             raise InvalidInput(f"a limit is a TimeLimit or a TokenLimit, not {limit!r}")
