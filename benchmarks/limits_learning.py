@@ -134,6 +134,6 @@ def _pairs(model: Model, *, late: float) -> Iterator[tuple[Run, Run]]:
 
 
 def _throttled(pair: tuple[Run, Run]) -> float:
-    """Return the part of the requests that met a 429 after the first ones were back."""
-    after = sum(run.after for run in pair)
-    return after / (after + sum(run.passed for run in pair))
+    """Return the part of the requests that were refused and left when a 429 was back already."""
+    requests = sum(run.before + run.after + run.passed for run in pair)
+    return sum(run.after for run in pair) / requests

@@ -22,7 +22,7 @@ BURST_PART = 24
 FIRST_CUT = 0.5
 """What the first cut leaves of the full rate: two programs come to equal shares at once."""
 
-CUT = 0.87
+CUT = 0.89
 """What a later cut leaves of the rate."""
 
 SOON_CUT = 0.85
@@ -34,7 +34,7 @@ SOON = 20.0
 SMALLEST_BURST = 2.0
 """The burst is cut no further: while one request is on the wire, another may leave."""
 
-RECOVERY = 1800.0
+RECOVERY = 2000.0
 """Seconds in which the rate would come back from nothing to the full limit."""
 
 BURST_GROWTH = 3.0
