@@ -1,8 +1,8 @@
 """Limits: 429s, time and shares beside other limiters, on models of what a service may count.
 
-    pip install aiolimiter pyrate-limiter throttled-py limits   # the peers; nothing else needs them
+    pip install aiolimiter pyrate-limiter throttled-py limits   # the peers, or: --group peers
     python benchmarks/limits.py                                 # all rows
-    python benchmarks/limits.py 'exact-*' pair                  # these
+    python benchmarks/limits.py 'exact-*' 'pair-*' idle         # these
     python benchmarks/limits.py --list
 
 The clock is virtual where nothing but waiting is measured. The service is a model that knows

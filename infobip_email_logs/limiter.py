@@ -251,6 +251,7 @@ class LocalLimiter:
 
     def _expire(self, place: asyncio.Future[Permit]) -> None:
         """End a wait whose time is over, or is known to be over before anybody may go."""
+        self._grant()  # this may be the very instant at which it may go
         if place.done():
             return
         expiry, max_wait = self._patience[place]

@@ -198,6 +198,20 @@ async def test_a_429_makes_everybody_wait() -> None:
         assert others == [20, 20, 21, 23, 25, 27]  # a burst of two; then at the rate that is left
 
 
+async def test_lookups_pass_bulk_pulls_in_the_line() -> None:
+    """Whoever waits for one log, or one page, goes before a pull that asked first."""
+    async with service(limit="1/60s") as (sandbox, client):
+        message_id = sandbox.message_ids[0]
+        await client.get_page(LogsQuery(limit=1))
+        pull = asyncio.create_task(all_of(client.logs_by_bulk_id(sandbox.bulk_ids[0])))
+        await asyncio.sleep(1)
+        await asyncio.gather(client.get_page(LogsQuery(limit=2)), client.get_log(message_id))
+        assert not pull.done()
+        await pull
+        asked = [arrival.query.partition("=")[0] for arrival in sandbox.arrivals]
+        assert asked[:4] == ["limit", "limit", "messageId", "bulkId"]
+
+
 async def test_a_caller_may_be_impatient() -> None:
     """`max_wait` raises at once when the wait for the limit is known to exceed it."""
     async with service(limit="1/60s") as (_, client):

@@ -248,6 +248,15 @@ async def test_a_wait_within_its_bound_is_granted() -> None:
     (await limiter.acquire(max_wait=11)).answered()
 
 
+async def test_a_wait_that_is_over_in_the_instant_of_its_turn_is_granted() -> None:
+    """It was not too long."""
+    limiter = LocalLimiter(TimeLimit(1, per=10))
+    await use(limiter)
+    start = now()
+    (await limiter.acquire(max_wait=10 + SLACK)).answered()
+    assert now() - start == pytest.approx(10 + SLACK)
+
+
 async def test_another_event_loop_is_told_to_make_its_own() -> None:
     """A limiter belongs to the loop it was first used on."""
     limiter = LocalLimiter(TimeLimit(1, per=10))
