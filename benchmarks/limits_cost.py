@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from types import FrameType
 from typing import Any
 
-from limits_peers import PEERS, loops_time
+from limits_peers import PEERS, beside_peers, loops_time, outside
 from limits_world import Loop, TooSlowError, virtually
 from measuring import Result, Row
 
@@ -25,8 +25,8 @@ Acquire = Callable[[], Awaitable[Any]]
 def rows() -> Iterator[Row]:
     """Yield the cases."""
     yield Row("storm", _storm)
-    yield Row("acquire", _acquire)
-    yield Row("drain", _drain)
+    yield beside_peers("acquire", _acquire)
+    yield beside_peers("drain", _drain)
 
 
 def _storm() -> list[Result]:
@@ -76,8 +76,6 @@ def _our_acquire() -> Acquire:
 
 
 def _their_acquire() -> Acquire:
-    from limits_peers import outside  # noqa: PLC0415 - a peer need not be installed
-
     limiter = outside("aiolimiter").AsyncLimiter(10_000_000, 60)
     acquire: Acquire = limiter.acquire
     return acquire

@@ -1,5 +1,8 @@
 """The peers: each as its documentation has it for 60 per minute, and once with a burst of 1.
 
+Of the variants this package's limiter is told what they are, in one row; in the other it is told
+"60 per minute" like all the rest, also where that is not true.
+
 What meets a 429 is tried again by tenacity: after the seconds that ``Retry-After`` asks for, or
 after pauses drawn at random up to a bound that doubles to a minute. Their clocks are the loop's.
 """
@@ -9,7 +12,7 @@ import importlib
 import statistics
 import sys
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -19,8 +22,10 @@ from unittest.mock import patch
 import limits_variants
 import tenacity
 from limits_server import Server, best, models
-from limits_world import START, Client, Maker, Run, Send, alone, cases
+from limits_world import START, Client, Maker, Run, Send, alone, cases, ours
 from measuring import Result, Row
+
+from infobip_email_logs import LIMIT_V1
 
 REQUESTS = 600
 PATIENCE = 4
@@ -34,8 +39,21 @@ Acquire = Callable[[], Awaitable[Any]]
 def rows() -> Iterator[Row]:
     """Yield a row for each limiter, this package's among them."""
     yield Row("field-ours", partial(_measured, "ours", None))
+    yield Row("field-ours-told-60", partial(_measured, "ours-told-60", ours(LIMIT_V1)))
     for name in PEERS:
-        yield Row(f"field-{name}", partial(_measured, name, partial(client, name)))
+        yield beside_peers(f"field-{name}", partial(_measured, name, partial(client, name)))
+
+
+def beside_peers(name: str, run: Callable[[], list[Result]]) -> Row:
+    """Return a row that says so where a peer is not installed."""
+
+    def guarded() -> list[Result]:
+        try:
+            return run()
+        except ModuleNotFoundError as missing:
+            return [Result(name, float("nan"), wrong=f"not installed: {missing.name}")]
+
+    return Row(name, guarded)
 
 
 def outside(name: str) -> ModuleType:
@@ -161,11 +179,8 @@ def loops_time() -> Iterator[None]:
 
 def _measured(name: str, maker: Maker | None) -> list[Result]:
     """Return the 429s of a run on average, and the time of those that finish."""
-    try:
-        with loops_time():
-            runs = list(_runs(maker))
-    except ModuleNotFoundError as missing:
-        return [Result(f"field-{name}: 429s a run", 0, wrong=f"not installed: {missing.name}")]
+    with loops_time() if maker and not name.startswith("ours") else nullcontext():
+        runs = list(_runs(maker))
     throttled = statistics.mean(run.before + run.after for run, _ in runs)
     longest = [run.makespan / shortest for run, shortest in runs if run.finished]
     never = sum(not run.finished for run, _ in runs)

@@ -13,7 +13,7 @@ from .errors import InvalidInput
 from .gate import Gate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from .bucket import Limit
 
@@ -34,6 +34,7 @@ class Budget:
         throttled: The 429s that were seen.
         wary: Whether anything but the limits has a say. While nothing has, no answer lets anybody
             go sooner than :meth:`ready` says.
+        take: Lets a request leave at the instant that it is given, if it may; says whether it does.
     """
 
     def __init__(self, limits: Iterable[Limit], *, slow_start: bool = False) -> None:
@@ -41,13 +42,14 @@ class Budget:
         if not self.limits:
             raise InvalidInput("a limiter needs at least one limit")
         self.throttled = 0
-        self.wary = slow_start
         self._tokens = [limit.tokens() for limit in self.limits]
-        self._only = self._tokens[0] if len(self._tokens) == 1 else None
         self._gate = Gate()
         burst = min(limit.burst for limit in self.limits)
         self._caution = Caution(min(limit.rate for limit in self.limits), burst)
         self._slow_start = SlowStart(burst) if slow_start else None
+        self.wary = slow_start
+        self.take: Callable[[float], bool]
+        self._be_wary(slow_start)
 
     @property
     def opens(self) -> float:
@@ -73,20 +75,6 @@ class Budget:
         at = max(self._gate.opens, self._caution.ready(now, ahead))
         return max(at, *[tokens.ready(now, ahead) for tokens in self._tokens])
 
-    def take(self, now: float) -> bool:
-        """Let a request leave now, if it may; say whether it does."""
-        if self._only and not self.wary:  # the usual case, and the quickest
-            return self._only.take(now)
-        if self.wary and self._forbidden(now):
-            return False
-        if not all(tokens.there(now) for tokens in self._tokens):
-            return False
-        for tokens in self._tokens:
-            tokens.take(now)
-        if self.wary:
-            self._took(now)
-        return True
-
     def answered(self, now: float, sent_at: float) -> None:
         """A request that left at ``sent_at`` was answered, and not with a 429."""
         for tokens in self._tokens:
@@ -103,7 +91,7 @@ class Budget:
     def refused(self, now: float, sent_at: float, retry_after: float | None) -> None:
         """It was answered with a 429, which asks to wait so many seconds or does not say."""
         self.throttled += 1
-        self.wary = True
+        self._be_wary(True)
         self._slow_start = None
         self._gate.close(now, sent_at, retry_after, INTERVALS / self._caution.rate)
         news = self._caution.refused(now, sent_at, retry_after)
@@ -133,6 +121,23 @@ class Budget:
         """Return how many tokens are in hand: requests that may leave now, but for a 429."""
         return min(tokens.left(now) for tokens in self._tokens)
 
+    def _be_wary(self, wary: bool) -> None:  # noqa: FBT001 - a name would say the same twice
+        """Ask everything that has a say; or, as is usual, nothing but the one limit there is."""
+        self.wary = wary
+        alone = len(self._tokens) == 1 and not wary
+        self.take = self._tokens[0].take if alone else self._take_all
+
+    def _take_all(self, now: float) -> bool:
+        if self.wary and self._forbidden(now):
+            return False
+        if not all(tokens.there(now) for tokens in self._tokens):
+            return False
+        for tokens in self._tokens:
+            tokens.take(now)
+        if self.wary:
+            self._took(now)
+        return True
+
     def _forbidden(self, now: float) -> bool:
         """Say whether a 429, or what it taught, forbids a request now."""
         if now < self._gate.opens or self._caution.ready(now) > now:
@@ -141,7 +146,7 @@ class Budget:
             if not self._slow_start.over:
                 return not self._slow_start.there()
             self._slow_start = None
-        self.wary = not self._caution.idle or self._gate.probing
+        self._be_wary(not self._caution.idle or self._gate.probing)
         return False
 
     def _took(self, now: float) -> None:

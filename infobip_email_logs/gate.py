@@ -7,6 +7,9 @@ import math
 FIRST_PAUSE = 1.0
 """Seconds of silence, at least, after a 429 that does not say how long to wait."""
 
+LONGEST_ANNOUNCED = 3600.0
+"""The longest silence, in seconds, that a ``Retry-After`` is taken at its word for."""
+
 LONGER = 4
 """By what the silence has grown when a probe that was refused is followed by the next one."""
 
@@ -50,11 +53,11 @@ class Gate:
         Args:
             now: The instant.
             sent_at: Likewise.
-            retry_after: The seconds that it asks to wait; None when it does not say.
+            retry_after: The seconds that it asks to wait; None, or nonsense, when it does not say.
             pause: The seconds to wait in that case, for the first time in a row.
         """
         if retry_after is not None and retry_after >= SHORTEST_PAUSE:
-            self._announced = max(self._announced, now + retry_after)
+            self._announced = max(self._announced, now + min(retry_after, LONGEST_ANNOUNCED))
             self.opens = max(self._announced, self._probe_at)
             return
         if sent_at >= self._closed_at:  # not one of a volley that has been counted already

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import math
+from asyncio import get_running_loop
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
@@ -16,6 +18,8 @@ from .one_loop import OneLoop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+LOOKUP = Priority.LOOKUP
 
 
 class End(enum.Enum):
@@ -133,7 +137,8 @@ class LocalLimiter:
         self._patience: dict[asyncio.Future[Permit], tuple[asyncio.TimerHandle, float]] = {}
         self._loop = OneLoop("limiter")
         self._timer: asyncio.TimerHandle | None = None
-        self._told, self._take = self._settle, self._budget.take  # bound once, not per request
+        self._home: asyncio.AbstractEventLoop | None = None
+        self._told = self._settle  # bound once, not for each request
 
     def __repr__(self) -> str:
         """Return the limits and how many wait."""
@@ -176,23 +181,27 @@ class LocalLimiter:
         )
 
     async def acquire(
-        self, *, max_wait: float | None = None, priority: Priority = Priority.LOOKUP
+        self, *, max_wait: float | None = None, priority: Priority = LOOKUP
     ) -> Permit:
-        """Wait until one request may be sent, behind those who came before.
+        """Wait until one request may be sent, behind those of the same priority who came before.
+
+        Args:
+            max_wait: The seconds that it may take.
+            priority: Whether somebody waits for this one request, or it is one of many.
 
         Raises:
-            WaitTooLong: That takes longer than ``max_wait`` seconds, at once, where it is known;
-                or a 429 asks for a longer silence than ``max_pause``.
+            WaitTooLong: It takes longer, at once, where that is known; or a 429 asks for a longer
+                silence than ``max_pause``.
             InvalidState: The limiter is in use on another event loop.
             InvalidInput: There is no such priority.
         """
-        loop = asyncio.get_running_loop()
-        if loop is not self._loop.first:
-            self._loop()
-        if priority.__class__ is not Priority:
+        loop = get_running_loop()
+        if loop is not self._home:
+            self._home = self._loop()
+        if priority is not LOOKUP and not isinstance(priority, Priority):
             raise InvalidInput(f"a priority is a Priority, such as BULK, not {priority!r}")
         now = loop.time()
-        if not self._line.length and self._take(now):
+        if not self._line.length and self._budget.take(now):
             return Permit(now, self._told)
         if self.pause > self._max_pause:
             raise self._silenced()
@@ -224,6 +233,8 @@ class LocalLimiter:
         self, place: asyncio.Future[Permit], max_wait: float, priority: Priority
     ) -> None:
         """Refuse a wait that is known to be too long; else see to it that it ends in time."""
+        if math.isnan(max_wait):
+            raise InvalidInput("max_wait must be a number of seconds, not nan")
         loop = place.get_loop()
         now = loop.time()
         wait = self._budget.ready(now, self._line.ahead(priority)) - now

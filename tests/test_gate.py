@@ -1,6 +1,8 @@
 """Deadlines that 429s set, and the growing silences of those that set none."""
 
-from infobip_email_logs.gate import FIRST_PAUSE, LONGEST_PAUSE, Gate
+import pytest
+
+from infobip_email_logs.gate import FIRST_PAUSE, LONGEST_ANNOUNCED, LONGEST_PAUSE, Gate
 
 
 def test_the_longest_deadline_holds() -> None:
@@ -10,6 +12,25 @@ def test_the_longest_deadline_holds() -> None:
     gate.close(1.0, 0.0, 5.0)
     assert gate.opens == 20.0
     assert not gate.probing
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "opens"),
+    [
+        (float("nan"), FIRST_PAUSE),
+        (-5.0, FIRST_PAUSE),
+        (0.0, FIRST_PAUSE),
+        (float("-inf"), FIRST_PAUSE),
+        (float("inf"), LONGEST_ANNOUNCED),
+        (float("9" * 35), LONGEST_ANNOUNCED),
+        (0.5, 0.5),
+    ],
+)
+def test_nonsense_is_bounded(retry_after: float, opens: float) -> None:
+    """Whatever a 429 asks for, the gate opens again."""
+    gate = Gate()
+    gate.close(0.0, 0.0, retry_after)
+    assert gate.opens == opens
 
 
 def test_silences_grow_to_a_minute_and_then_by_minutes() -> None:

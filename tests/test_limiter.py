@@ -303,6 +303,15 @@ async def test_a_priority_that_does_not_exist_is_refused() -> None:
         await limiter.acquire(priority="urgent")  # type: ignore[arg-type]
 
 
+async def test_a_max_wait_that_is_no_number_is_refused() -> None:
+    """No timer can be set to it."""
+    limiter = LocalLimiter("1/60s")
+    await use(limiter)
+    with pytest.raises(InvalidInput):
+        await limiter.acquire(max_wait=float("nan"))
+    assert limiter.waiting == 0
+
+
 def test_limits_are_taken_as_text() -> None:
     """For configuration; several have a comma between them."""
     limiter = LocalLimiter("60/60s, 20+10/s")
