@@ -89,9 +89,10 @@ class World:
             self.lag += attempt.step
             self.stepped = self.stepped or attempt.step > 0
             while not self.budget.take(self.now):
-                assert self.stepped or self.must_wait()
                 ready = self.budget.ready(self.now)
                 assert ready > self.now
+                assert self.stepped or self.must_wait(self.now)
+                assert self.stepped or self.must_wait(ready - 1e-6)
                 self.pass_time(ready - self.now + attempt.late)
             self.send(attempt)
 
@@ -133,9 +134,9 @@ class World:
             self.known.append(self.now + GRACE)
             self.budget.abandoned(self.now, sent_at)
 
-    def must_wait(self) -> bool:
-        """Say whether one more might be too many: if all arrived as late as can be."""
-        return any(_forbids(limit, self.known, self.on_wire, self.now) for limit in self.limits)
+    def must_wait(self, now: float) -> bool:
+        """Say whether one more might be too many then: if all arrived as late as can be."""
+        return any(_forbids(limit, self.known, self.on_wire, now) for limit in self.limits)
 
 
 def _forbids(limit: Limit, known: list[float], on_wire: int, now: float) -> bool:
