@@ -118,7 +118,11 @@ class Budget:
                 self._slow_start.settle(passed=False)
 
     def left(self, now: float) -> int:
-        """Return how many tokens are in hand: requests that may leave now, but for a 429."""
+        """Return how many tokens are in hand: requests that may leave now, but for a 429.
+
+        What recovers by then is in :attr:`rate` and :attr:`burst` afterwards.
+        """
+        self._caution.ready(now)
         return min(tokens.left(now) for tokens in self._tokens)
 
     def _be_wary(self, wary: bool) -> None:  # noqa: FBT001 - a name would say the same twice

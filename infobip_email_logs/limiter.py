@@ -171,8 +171,9 @@ class LocalLimiter:
     def snapshot(self) -> Snapshot:
         """Return what is known now."""
         loop = self._loop.first
+        tokens = self._budget.left(loop.time() if loop else 0.0)
         return Snapshot(
-            tokens=self._budget.left(loop.time() if loop else 0.0),
+            tokens=tokens,
             waiting=self.waiting,
             not_before=self.pause,
             throttled=self._budget.throttled,

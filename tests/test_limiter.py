@@ -449,6 +449,16 @@ async def test_a_snapshot_tells_what_is_known() -> None:
     task.cancel()
 
 
+async def test_a_snapshot_tells_what_has_recovered() -> None:
+    """Also when nobody asked for anything meanwhile."""
+    limiter = LocalLimiter("60/60s")
+    (await limiter.acquire()).throttled(30)
+    assert limiter.snapshot().rate == 0.5
+    (await limiter.acquire()).answered()
+    await asyncio.sleep(10_000)
+    assert (limiter.snapshot().rate, limiter.snapshot().burst) == (1, 60)
+
+
 async def test_many_waiters_cost_no_more_each_than_few() -> None:
     """The calls and the timers for each of them do not depend on how many wait."""
     asyncio.get_running_loop().set_debug(False)  # it notes where each task was made
