@@ -199,8 +199,8 @@ class LocalLimiter:
         loop = get_running_loop()
         if loop is not self._home:
             self._home = self._loop()
-        if priority is not LOOKUP and not isinstance(priority, Priority):
-            raise InvalidInput(f"a priority is a Priority, such as BULK, not {priority!r}")
+        if priority is not LOOKUP:
+            _check_priority(priority)
         now = loop.time()
         if not self._line.length and self._budget.take(now):
             return Permit(now, self._told)
@@ -352,6 +352,11 @@ def _limits(limits: Any) -> tuple[Limit, ...]:
         if not isinstance(limit, Limit):
             raise InvalidInput(f"a limit is a TimeLimit or a TokenLimit, not {limit!r}")
     return kept
+
+
+def _check_priority(priority: Any) -> None:
+    if not isinstance(priority, Priority):
+        raise InvalidInput(f"a priority is Priority.LOOKUP or Priority.BULK, not {priority!r}")
 
 
 def _seconds(name: str, value: Any) -> float:
