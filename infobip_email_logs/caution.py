@@ -2,9 +2,13 @@
 
 A 429 though our own budget was kept says that the service allows less than we were told, or that
 somebody else uses the account. Then a burst and a rate of our own are kept besides: cut at once,
-recovered slowly and by the same amount for everybody, while what is cut is a part of what one has.
-So programs that do not know of each other come to equal shares (additive increase, multiplicative
-decrease, as in TCP).
+recovered slowly. What is cut of the rate is a part of what one has, what is recovered is the same
+amount for everybody; so programs that do not know of each other come to equal shares (additive
+increase, multiplicative decrease, as in TCP).
+
+Two things it can't do. A newcomer who is not told when to come back hardly ever meets the moments
+in which another's tokens are on their way, while that one uses a whole window in one burst. And
+without that, a window that begins a second after the first burst costs a few 429s more.
 
 The figures were chosen by trying many of them on models of a service that counts in fixed and
 sliding windows and in buckets: ``benchmarks/limits.py`` shows what they come to.
@@ -41,8 +45,7 @@ BURST_GROWTH = 3.0
 """How often the burst grows by e times in that time: slowly where it is small."""
 
 PATIENT = 2.0
-"""For how many intervals between requests a bucket may be empty; what is silent longer counts
-in windows."""
+"""For how many intervals between requests a bucket may be empty; a longer silence is a window's."""
 
 
 class Caution:

@@ -6,7 +6,7 @@ import math
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infobip_email_logs.bucket import GRACE, SLACK, Limit, TimeLimit, TokenLimit
@@ -151,6 +151,7 @@ def _forbids(limit: Limit, known: list[float], on_wire: int, now: float) -> bool
     return max(held) > limit.burst - limit.refill * 2 * SLACK - 1e-6
 
 
+@settings(deadline=None)  # a loaded machine may take its time
 @given(LIMITS, ATTEMPTS)
 def test_no_window_holds_more_and_nothing_waits_in_vain(
     limits: list[Limit], attempts: list[Attempt]
