@@ -1,7 +1,7 @@
 """Pull every email log of an Infobip account, through the rate limit, with asyncio."""
 
 from .auth import ApiKey, Auth, Basic, Bearer, IbssoToken, OAuth2
-from .bucket import TimeLimit
+from .bucket import LIMIT_V1, LIMIT_V4, TimeLimit, TokenLimit
 from .client import EmailLogsClient
 from .errors import (
     DecodeError,
@@ -18,7 +18,8 @@ from .errors import (
     Unauthorized,
     WaitTooLong,
 )
-from .limiter import Limiter, LocalLimiter, Permit
+from .limiter import Limiter, LocalLimiter, Permit, Snapshot
+from .line import Priority
 from .lookups import KeepAnswers
 from .models import (
     EmailLog,
@@ -39,6 +40,8 @@ from .settings import from_environment
 from .version import __version__
 
 __all__ = [
+    "LIMIT_V1",
+    "LIMIT_V4",
     "ApiKey",
     "Auth",
     "Basic",
@@ -63,6 +66,7 @@ __all__ = [
     "OAuth2",
     "Permit",
     "Price",
+    "Priority",
     "Pull",
     "PullPlan",
     "PullReport",
@@ -73,10 +77,12 @@ __all__ = [
     "RetryPolicy",
     "ServerError",
     "ServiceError",
+    "Snapshot",
     "Status",
     "StatusGroup",
     "TimeLimit",
     "Timeouts",
+    "TokenLimit",
     "TransportError",
     "Unauthorized",
     "WaitTooLong",

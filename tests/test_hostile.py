@@ -63,10 +63,10 @@ async def test_a_source_of_ids_that_is_cancelled_ends_the_pull() -> None:
 class CancelledLimiter(LocalLimiter):
     """A limiter in which something is cancelled."""
 
-    async def acquire(self, *, max_wait: float | None = None) -> Permit:
+    async def acquire(self, **options: Any) -> Permit:
         """Wait for something that was cancelled."""
         await cancelled()
-        return await super().acquire(max_wait=max_wait)
+        return await super().acquire(**options)
 
 
 async def test_a_request_that_is_cancelled_from_within_ends_the_pull() -> None:

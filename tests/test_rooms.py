@@ -39,30 +39,33 @@ ROOMS: dict[str, str] = {
     "retry": "errors",
     "one_loop": "errors",
     "gate": "",
-    "limiter": "bucket errors gate one_loop",
+    "caution": "bucket",
+    "budget": "bucket caution errors gate",
+    "line": "",
+    "limiter": "bucket budget errors line one_loop",
     "network": "errors",
     "tokens": "auth errors wire",
     "transport": "auth errors network tokens version wire",
-    "asking": "errors limiter matching models moments query report retry transport wire",
+    "asking": "errors limiter line matching models moments query report retry transport wire",
     "feeding": "",
     "pull": "errors matching models plans query report",
     "lookups": "batches errors lists models pull query",
-    "client": "asking auth batches bucket by_ids errors feeding limiter lists lookups models"
+    "client": "asking auth batches bucket by_ids errors feeding limiter line lists lookups models"
     " network one_loop page_facts plans pull query report retry strategies sweep"
     " transport wire",
     "settings": "auth errors",
     "sandbox": "",
     "cli": EVERYTHING,
-    "__init__": "auth bucket client errors limiter lookups models network pull query report retry"
-    " settings version",
+    "__init__": "auth bucket client errors limiter line lookups models network pull query report"
+    " retry settings version",
     "__main__": "cli",
 }
 """Room → the rooms that it may import. A room is a module, or a folder with all of its files."""
 
 PURE = (
-    "auth batches bucket by_ids chains density errors forward gate json_values lists matching"
-    " models moments network overlap page_facts piles plans query report scans strategies"
-    " stretches sweep wire"
+    "auth batches bucket budget by_ids caution chains density errors forward gate json_values line"
+    " lists matching models moments network overlap page_facts piles plans query report scans"
+    " strategies stretches sweep wire"
 )
 """These wait for nothing and know no clock: they import none of `WORLD`."""
 
