@@ -13,7 +13,9 @@ from .batches import Batch, Packer, halves
 from .lists import ALONE, NOT_ASKED, ListFacts, Reach, reaches
 from .models import Gap
 from .moments import RETENTION, UNWAITED
+from .overlap import Seen, beyond, items, seen
 from .page_facts import PageFacts
+from .piles import UNPROVEN
 from .plans import full_page
 from .query import MAX_LIMIT, LogsQuery, check_id
 from .sweep import EXPIRED, Sweep, widened
@@ -58,6 +60,7 @@ class _Batch:
         found: The ids that logs came for.
         matching: The ids that logs came for that are wanted.
         clear: Whether silence about an id means something.
+        pages: The pages that came so far.
     """
 
     batch: Batch
@@ -65,6 +68,7 @@ class _Batch:
     found: set[str | None] = attrs.field(factory=set["str | None"])
     matching: set[str | None] = attrs.field(factory=set["str | None"])
     clear: bool = True
+    pages: int = 0
 
 
 class ByIds:
@@ -121,6 +125,8 @@ class ByIds:
         self._spared: tuple[str, ...] = ()
         self._undecided: dict[str, Reach] = {}
         self._gaps: list[Gap] = []
+        self._nameless: Seen = seen(())
+        self._batch_pages: float | None = None
 
     def _new_packer(self, max_ids: int | None = None, max_length: int | None = None) -> Packer:
         facts = self._facts
@@ -204,6 +210,29 @@ class ByIds:
         if asked is self._size_asked:
             self._size_asked = None
             return self._settle_doubts(page)
+        return self._once(asked, page, self._learn(asked, page, wanted))
+
+    def _once(self, asked: LogsQuery, page: LogsPage, new: Sequence[Record]) -> Sequence[Record]:
+        """Leave out records without an id that came before: an ignored list brings them anew.
+
+        Two of them that are alike may be two all the same; so that is a gap.
+        """
+        without = [one for one in new if getattr(one, self._field, "") is None]
+        if not without:
+            return new
+        nameless = [item for item in items(page, without) if item.wanted]
+        fresh = {id(item.record) for item in beyond(nameless, self._nameless)}
+        self._nameless |= seen(nameless)
+        if len(fresh) < len(nameless):
+            query = self._plain
+            filters = {**query.filters, self._field: self._asked(asked)}
+            self._gaps.append(Gap(query.sent_since, query.sent_until, filters, UNPROVEN))
+        left_out = {id(item.record) for item in nameless} - fresh
+        return [record for record in new if id(record) not in left_out]
+
+    def _learn(
+        self, asked: LogsQuery, page: LogsPage, wanted: Sequence[Record]
+    ) -> Sequence[Record]:
         if sweep := self._sweeping.pop(asked, None):
             return self._follow(sweep, asked, page, wanted)
         self._in_flight -= 1
@@ -328,6 +357,8 @@ class ByIds:
         sweep = _Batch(batch, Sweep(query, self._pages, cursors=self._cursors))
         sweep.plan.begin(asked)
         self._sweeps.append(sweep)
+        if self._cursors and page.logs:  # the latest bulks are on it, and the others are as large
+            self._batch_pages = max(1.0, len(batch) / len(self._ids(page.logs)))
         return self._follow(sweep, asked, page, wanted)
 
     def _follow(
@@ -335,6 +366,7 @@ class ByIds:
     ) -> Sequence[Record]:
         """Learn from a page of a batch that has several."""
         new = sweep.plan.answer(asked, page, wanted)
+        sweep.pages += 1
         sweep.clear &= not page.rejects and self._field not in page.contradictions
         sweep.found |= self._ids(page.logs)
         sweep.matching |= self._ids(wanted)
@@ -524,15 +556,22 @@ class ByIds:
 
     @property
     def probing(self) -> bool:
-        """The number of batches is known."""
-        return False
+        """Whether the next request tells how many pages a batch has; each has one otherwise."""
+        several = self._cursors and self._field == "bulk_id"
+        return several and self._batch_pages is None and bool(self._ready)
 
     @property
     def expected(self) -> float:
         """How many further requests are expected, as far as is known by now."""
         again = -(-len(self._again) // max(1, self._facts.max_ids))
-        sweeps = sum(sweep.plan.expected for sweep in self._sweeps)
-        return self._in_flight + len(self._ready) + again + sweeps
+        sweeps = sum(self._pages_left(sweep) for sweep in self._sweeps)
+        batches = (self._in_flight + len(self._ready)) * (self._batch_pages or 1.0)
+        return batches + again + sweeps
+
+    def _pages_left(self, sweep: _Batch) -> float:
+        if self._batch_pages is None:
+            return sweep.plan.expected
+        return max(1.0, self._batch_pages - sweep.pages)
 
     @property
     def gaps(self) -> tuple[Gap, ...]:

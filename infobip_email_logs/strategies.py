@@ -238,7 +238,8 @@ class Either:
         """Whether the window is looked at next."""
         if self._way is _Way.UNDECIDED:
             self._decide()
-        return self._way in {_Way.PROBE, _Way.SWEEP} and self._sweep.probing
+        plan = self._by_ids if self._way is _Way.BY_ID else self._sweep
+        return plan.probing
 
     @property
     def expected(self) -> float:

@@ -33,7 +33,7 @@ ROOMS: dict[str, str] = {
     "chains": "errors overlap page_facts piles query scans stretches",
     "sweep": "chains forward models moments overlap page_facts piles query scans stretches wire",
     "plans": "models overlap query",
-    "by_ids": "batches lists models moments page_facts plans query sweep",
+    "by_ids": "batches lists models moments overlap page_facts piles plans query sweep",
     "strategies": "by_ids json_values models overlap sweep",
     "report": "errors models",
     "retry": "errors",

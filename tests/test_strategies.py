@@ -6,11 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from service import all_of, ids_of, service
+from service import all_of, delivered, ids_of, service
 
 from infobip_email_logs import (
-    EmailLog,
-    IncompleteError,
     InvalidInput,
     InvalidState,
     LogsQuery,
@@ -18,7 +16,6 @@ from infobip_email_logs import (
     ServerError,
     TimeLimit,
 )
-from infobip_email_logs.pull import Pull
 from infobip_email_logs.sandbox import Fault, Record, Sandbox, Settings, Traffic
 
 BULKS = Traffic(bulks=60, bulk_size=(40, 60), loose=200, hours=3)
@@ -33,17 +30,6 @@ def window(sandbox: Sandbox, **more: Any) -> LogsQuery:
 def truth(sandbox: Sandbox, **filters: Any) -> list[str]:
     """Return the message ids of what matches."""
     return sorted(record.message_id or "" for record in sandbox.matching(**filters))
-
-
-async def delivered(pull: Pull) -> tuple[list[EmailLog], IncompleteError | None]:
-    """Return what a pull delivers, and how it ends."""
-    logs: list[EmailLog] = []
-    try:
-        async for log in pull:
-            logs += [log]
-    except IncompleteError as error:
-        return logs, error
-    return logs, None
 
 
 async def test_many_bulks_of_a_window_are_swept() -> None:

@@ -288,3 +288,15 @@ def test_no_list_with_repeated_keys_is_too_long(ids: list[str], field: str, leng
         query = LogsQuery(**{field: batch})  # type: ignore[arg-type]
         travelled = REPEATING.request(query, URL("http://a")).url.raw_query_string
         assert len(travelled) - len(f"{name}=") <= length
+
+
+async def test_the_pages_of_large_lists_are_planned() -> None:
+    """The first list tells how large bulks are, and its page is not asked for again."""
+    crowd = Traffic(bulks=120, bulk_size=(80, 120), loose=0)
+    unlimited = Settings(v4_limits=())
+    async with service(unlimited, crowd, api_version=4) as (sandbox, client):
+        pull = client.logs_by_bulk_id(sandbox.bulk_ids, strategy="by_id")
+        plan = await pull.plan()
+        assert len(sandbox.arrivals) == 1
+        assert len(await all_of(pull)) == len(sandbox.records)
+        assert 0.8 < plan.requests / len(sandbox.arrivals) < 1.25
