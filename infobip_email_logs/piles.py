@@ -126,6 +126,8 @@ class Part(Stretch):
         if not hand:
             alike = view.page.size >= self.pile.base.total()
             self.pile.told = self.pile.told and not alike
+            if not (self.pile.left or alike) and self.pile.is_whole():
+                view.facts.trust(self.pile.base.total())
             return Outcome(then=list(self.split(view)) if alike else [], gaps=self.doubts())
         self.pile.suspected = False
         return Outcome(hand, [Again(self.low, self.high, pile=self.pile)])

@@ -97,9 +97,7 @@ class Scan(Stretch):
 
     def _whole(self, view: View) -> Outcome:
         if self.doubt:
-            self.doubt.parts -= 1
-            if not self.doubt.parts:
-                view.facts.trust(self.doubt.size)
+            self.doubt.settle(view)
         return Outcome(self.new(view), self.close(), covered=(self.low, self.high))
 
     def close(self) -> list[Stretch]:
@@ -124,17 +122,19 @@ class Scan(Stretch):
         first, last = (view.times[at] // grain * grain for at in (0, -1))
         if first == last and not view.unplaced:
             last += grain - 1
-            around = self._parts((self.low, first - 1), (last + 1, self.high), view)
+            around = self._parts((self.low, first - 1), (last + 1, self.high))
             at = attrs.evolve(self, low=first, high=last)
             outcome = pile(at, view, self.asked, suspected=True)
             return attrs.evolve(outcome, then=[*outcome.then, *around], covered=(first, last))
         middle = view.times[len(view.times) // 2] // grain * grain
         border = middle if middle > first else middle + grain
-        return Outcome(then=self._parts((self.low, border - 1), (border, self.high), view))
+        doubt = Doubt(view.page.size, len(view.inside))
+        return Outcome(then=self._parts((self.low, border - 1), (border, self.high), doubt))
 
-    def _parts(self, lower: tuple[int, int], upper: tuple[int, int], view: View) -> list[Stretch]:
+    def _parts(
+        self, lower: tuple[int, int], upper: tuple[int, int], doubt: Doubt | None = None
+    ) -> list[Stretch]:
         windows = [(low, high) for low, high in (lower, upper) if low <= high]
-        doubt = Doubt(view.page.size, len(windows))
         parts = [
             Scan(low, high, between(self.known, low, high), asked=self.asked, doubt=doubt)
             for low, high in windows

@@ -91,10 +91,28 @@ class Bearings:
 
 @attrs.define
 class Doubt:
-    """A page that may have been cut: it is whole if its parts are, and no larger together."""
+    """A page that may have been cut: it is whole if its parts are, and no larger together.
+
+    Attributes:
+        size: Its records.
+        inside: Those of its stretch.
+        parts: How many parts are not answered.
+        found: The records of the others.
+    """
 
     size: int
-    parts: int
+    inside: int
+    parts: int = 2
+    found: int = 0
+
+    def settle(self, view: View) -> None:
+        """Take note of a part that is whole."""
+        self.parts -= 1
+        self.found += len(view.inside)
+        if self.found > self.inside:
+            view.facts.distrust(self.size)
+        elif not self.parts:
+            view.facts.trust(self.size)
 
 
 @attrs.define(eq=False)
