@@ -46,6 +46,8 @@ class PageFacts:
         since_inclusive: Whether a record at ``sentSince`` matches; None while it is not known.
         until_inclusive: Whether a record at ``sentUntil`` matches; None while it is not known.
         names_next: Whether a page has named the next one: the service keeps cursors.
+        keeps_until: Whether a record that was done after ``sentUntil`` has come: it acts on when
+            records were sent.
         told_in: The milliseconds that timestamps are told in; None while none was told.
     """
 
@@ -55,6 +57,7 @@ class PageFacts:
     since_inclusive: bool | None = None
     until_inclusive: bool | None = None
     names_next: bool = False
+    keeps_until: bool = False
     told_in: int | None = None
 
     @property

@@ -75,7 +75,10 @@ class Pile:
 
     def is_whole(self) -> bool:
         """Say whether the parts hold what the page held, and nothing else."""
-        return self.told and sum(self.parts.values(), Counter()) == self.base
+        found: Seen = Counter()
+        for part in self.parts.values():
+            found.update(part)
+        return self.told and found == self.base
 
     def _number(self, item: Item, part: Seen) -> int:
         final = sum(self.parts[group][item.key] for group in self.parts if group not in CHANGING)

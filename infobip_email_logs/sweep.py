@@ -13,7 +13,7 @@ import attrs
 
 from .chains import CURSOR_DIED, Chain, CursorCheck
 from .forward import FILL, Forward
-from .models import Gap
+from .models import EmailLog, Gap
 from .moments import EVER, MILLISECOND, RETENTION, UNWAITED, instant, number
 from .overlap import Item, Record, Seen, beyond, items, seen
 from .page_facts import WHOLE_SECOND, Choice, PageFacts, Verdict
@@ -24,7 +24,7 @@ from .stretches import Bearings, Doubtful, Outcome, Sample, Stretch, View, betwe
 from .wire import timestamps
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from .models import LogsPage
 
@@ -191,7 +191,23 @@ class Sweep:
             return Outcome(then=[stretch])  # it may be full of records that it need not hold
         if page_breaks_window(view.page) and view.verdict is not Verdict.WHOLE:
             return self._unkept(stretch, view)
+        if asked.sent_until and self._lost_by_until(number(asked.sent_until), stretch, view):
+            return self._unkept(stretch, view)
         return stretch.take_in(view)
+
+    def _lost_by_until(self, until: int, stretch: Stretch, view: View) -> bool:
+        """Say whether known records are missing that were sent by ``sentUntil``, and done later.
+
+        Version 1 is not documented to compare it with when a record was sent.
+        """
+        facts = self._facts
+        facts.keeps_until = facts.keeps_until or any(_done_after(until, view.items))
+        if facts.keeps_until:
+            return False
+        known = between(stretch.known, view.low, view.high)
+        lost = beyond(known, seen(view.items))
+        due = view.verdict is Verdict.WHOLE or self._bearings.choice is Choice.LATEST
+        return due and any(_done_after(until, lost))
 
     def _learn_grain(self, stretch: Stretch, found: list[Item]) -> None:
         """Learn how finely timestamps are told, and let the stretch begin where one can be.
@@ -373,6 +389,13 @@ class Sweep:
         if isinstance(stretch, Forward):
             return 1 + stretch.density.expected(begin, end) / (FILL * self._facts.cap)
         return 1 + self._rate * (end - begin) / self._facts.cap
+
+
+def _done_after(until: int, found: list[Item]) -> Iterator[bool]:
+    """Say of records whether they were sent by an instant, and done after it."""
+    for one in found:
+        done = one.record.done_at if isinstance(one.record, EmailLog) else None
+        yield done is not None and one.at is not None and one.at <= until < number(done)
 
 
 def widened(query: LogsQuery) -> LogsQuery:
