@@ -1,5 +1,6 @@
 """Pull every email log of an Infobip account, through the rate limit, with asyncio."""
 
+from .accounts import account_key
 from .auth import ApiKey, Auth, Basic, Bearer, IbssoToken, OAuth2
 from .bucket import TimeLimit
 from .client import EmailLogsClient
@@ -10,6 +11,7 @@ from .errors import (
     IncompleteError,
     InvalidInput,
     InvalidState,
+    LimiterUnavailable,
     RateLimited,
     RequestRejected,
     ServerError,
@@ -18,6 +20,8 @@ from .errors import (
     Unauthorized,
     WaitTooLong,
 )
+from .host_limiter import HostLimiter
+from .ledger import TokenLimit
 from .limiter import Limiter, LocalLimiter, Permit
 from .lookups import KeepAnswers
 from .models import (
@@ -49,12 +53,14 @@ __all__ = [
     "EmailLogsError",
     "Forbidden",
     "Gap",
+    "HostLimiter",
     "IbssoToken",
     "IncompleteError",
     "InvalidInput",
     "InvalidState",
     "KeepAnswers",
     "Limiter",
+    "LimiterUnavailable",
     "LocalLimiter",
     "LogError",
     "LogsPage",
@@ -77,9 +83,11 @@ __all__ = [
     "StatusGroup",
     "TimeLimit",
     "Timeouts",
+    "TokenLimit",
     "TransportError",
     "Unauthorized",
     "WaitTooLong",
     "__version__",
+    "account_key",
     "from_environment",
 ]

@@ -40,6 +40,12 @@ ROOMS: dict[str, str] = {
     "one_loop": "errors",
     "gate": "",
     "limiter": "bucket errors gate one_loop",
+    "ledger": "bucket errors",
+    "waiting": "",
+    "shared_limiter": "bucket errors ledger limiter one_loop waiting",
+    "host_limiter": "errors ledger shared_limiter",
+    "redis_limiter": "errors ledger bucket shared_limiter",
+    "accounts": "auth network",
     "network": "errors",
     "tokens": "auth errors wire",
     "transport": "auth errors network tokens version wire",
@@ -48,19 +54,20 @@ ROOMS: dict[str, str] = {
     "pull": "errors matching models plans query report",
     "lookups": "batches errors lists models pull query",
     "client": "asking auth batches bucket by_ids errors feeding limiter lists lookups models"
-    " network one_loop page_facts plans pull query report retry strategies sweep"
+    " network one_loop page_facts plans pull query report retry shared_limiter strategies sweep"
     " transport wire",
     "settings": "auth errors",
     "sandbox": "",
     "cli": EVERYTHING,
-    "__init__": "auth bucket client errors limiter lookups models network pull query report retry"
-    " settings version",
+    "__init__": "accounts auth bucket client errors host_limiter ledger limiter lookups models"
+    " network pull query report retry settings version",
     "__main__": "cli",
 }
 """Room → the rooms that it may import. A room is a module, or a folder with all of its files."""
 
 PURE = (
-    "auth batches bucket by_ids chains density errors forward gate json_values lists matching"
+    "accounts auth batches bucket by_ids chains density errors forward gate json_values ledger"
+    " lists matching"
     " models moments network overlap page_facts piles plans query report scans strategies"
     " stretches sweep wire"
 )
