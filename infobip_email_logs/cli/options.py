@@ -75,6 +75,17 @@ connection_options = _together(
         help="The requests that the account may make; 60/60s by default, in version 4 120/60s.",
     ),
     click.option(
+        "--limiter",
+        type=click.Choice(["host", "process"]),
+        help="Who shares the limit: all commands of this user on this host, the default, or none "
+        "but this one.",
+    ),
+    click.option(
+        "--redis",
+        metavar="URL",
+        help="Share the limit with all that use this Redis, or set INFOBIP_REDIS_URL.",
+    ),
+    click.option(
         "--attempts",
         metavar="N",
         type=int,
@@ -230,15 +241,15 @@ def client(given: Mapping[str, Any]) -> EmailLogsClient:
     Raises:
         InvalidInput: An option can't be used, or there are no credentials.
     """
-    from ..client import EmailLogsClient  # noqa: PLC0415 - it imports aiohttp, --help need not
-    from ..network import Network  # noqa: PLC0415
+    from ..network import Network  # noqa: PLC0415 - --help needs none of this
     from ..retry import RetryPolicy  # noqa: PLC0415
+    from .connecting import Connection  # noqa: PLC0415 - it imports aiohttp
 
     base_url, auth = service(given, os.environ)
-    return EmailLogsClient(
+    return Connection(
         base_url,
         auth,
-        limit=given["rate"],
+        given,
         concurrency=given.get("concurrency", 1),
         retry=RetryPolicy(attempts=given["attempts"]),
         network=Network(proxy=given["proxy"], ca_file=given["ca_file"]),
