@@ -20,8 +20,9 @@ import redis
 from redis.asyncio import Redis
 
 from infobip_email_logs import HostLimiter, LimiterUnavailable, TimeLimit
+from infobip_email_logs.bucket import Limit
 from infobip_email_logs.redis_limiter import RedisLimiter
-from infobip_email_logs.shared_limiter import Limit, SharedLimiter
+from infobip_email_logs.shared_limiter import SharedLimiter
 
 LATENCY = (0.02, 0.12)
 """Seconds of each way."""

@@ -2,7 +2,7 @@
 
 from .accounts import account_key
 from .auth import ApiKey, Auth, Basic, Bearer, IbssoToken, OAuth2
-from .bucket import TimeLimit
+from .bucket import LIMIT_V1, LIMIT_V4, TimeLimit, TokenLimit
 from .client import EmailLogsClient
 from .errors import (
     DecodeError,
@@ -21,8 +21,8 @@ from .errors import (
     WaitTooLong,
 )
 from .host_limiter import HostLimiter
-from .ledger import TokenLimit
-from .limiter import Limiter, LocalLimiter, Permit
+from .limiter import Limiter, LocalLimiter, Permit, Snapshot
+from .line import Priority
 from .lookups import KeepAnswers
 from .models import (
     EmailLog,
@@ -43,6 +43,8 @@ from .settings import from_environment
 from .version import __version__
 
 __all__ = [
+    "LIMIT_V1",
+    "LIMIT_V4",
     "ApiKey",
     "Auth",
     "Basic",
@@ -69,6 +71,7 @@ __all__ = [
     "OAuth2",
     "Permit",
     "Price",
+    "Priority",
     "Pull",
     "PullPlan",
     "PullReport",
@@ -79,6 +82,7 @@ __all__ = [
     "RetryPolicy",
     "ServerError",
     "ServiceError",
+    "Snapshot",
     "Status",
     "StatusGroup",
     "TimeLimit",

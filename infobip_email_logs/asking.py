@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from .errors import InvalidInput, InvalidState, RateLimited, TransportError, Unauthorized
+from .line import Priority
 from .matching import sift
 from .moments import RETENTION
 from .retry import Retry, RetryPolicy, retrying
 from .wire import Dialect, Reply, Request, failure, notices, read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from yarl import URL
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from .query import LogsQuery
     from .report import Tally
     from .transport import Transport
+
+    Acquire = Callable[[], Awaitable[Permit]]
 
 logger = logging.getLogger("infobip_email_logs")
 
@@ -62,7 +66,12 @@ class Asker:
         self._known = False
 
     async def page(
-        self, query: LogsQuery, tally: Tally, *, max_wait: float | None = None
+        self,
+        query: LogsQuery,
+        tally: Tally,
+        *,
+        max_wait: float | None = None,
+        priority: Priority = Priority.LOOKUP,
     ) -> LogsPage:
         """Return the answer to one query, decoded and checked.
 
@@ -70,17 +79,19 @@ class Asker:
             query: What is asked.
             tally: Counts what it costs.
             max_wait: The seconds that the limit may make it wait.
+            priority: Whether it waits for the limit before or behind others.
         """
         request = self._dialect.request(query, self._base)
         tally.pages += 1
         page = tally.pages
-        reply = await self._persist(request, tally, max_wait)
+        acquire = partial(self._limiter.acquire, max_wait=max_wait, priority=priority)
+        reply = await self._persist(request, tally, acquire)
         self._look_around(reply, query)
         sifted = sift(await self._decode(reply, query, page), query)
         self._look_at_filters(sifted)
         return sifted
 
-    async def _persist(self, request: Request, tally: Tally, max_wait: float | None) -> Reply:
+    async def _persist(self, request: Request, tally: Tally, acquire: Acquire) -> Reply:
         """Send a request, and again while that may help."""
 
         def notify(retry: Retry) -> None:
@@ -99,17 +110,17 @@ class Asker:
         )
         try:
             try:
-                return await persistently(self._attempt, request, tally, max_wait)
+                return await persistently(self._attempt, request, tally, acquire)
             except Unauthorized:
                 if not self._transport.renews:
                     raise
-            return await persistently(self._attempt, request, tally, max_wait)
+            return await persistently(self._attempt, request, tally, acquire)
         except RateLimited as error:
             raise _impatient(error) from error
 
-    async def _attempt(self, request: Request, tally: Tally, max_wait: float | None) -> Reply:
+    async def _attempt(self, request: Request, tally: Tally, acquire: Acquire) -> Reply:
         """Send a request once, with a permit of its own."""
-        permit = await self._permit(tally, max_wait)
+        permit = await self._permit(tally, acquire)
         try:
             authorization = await self._transport.authorization()
         except BaseException:
@@ -141,11 +152,11 @@ class Asker:
             permit.answered()
         raise refusal
 
-    async def _permit(self, tally: Tally, max_wait: float | None) -> Permit:
+    async def _permit(self, tally: Tally, acquire: Acquire) -> Permit:
         """Wait until the limit lets a request go, if the call may cost one more."""
         tally.begin()
         try:
-            return await self._limiter.acquire(max_wait=max_wait)
+            return await acquire()
         except BaseException:
             tally.begun -= 1
             raise

@@ -13,7 +13,9 @@ from .batches import Batch, Packer, halves
 from .lists import ALONE, NOT_ASKED, ListFacts, Reach, reaches
 from .models import Gap
 from .moments import RETENTION, UNWAITED
+from .overlap import Seen, beyond, items, seen
 from .page_facts import PageFacts
+from .piles import UNPROVEN
 from .plans import full_page
 from .query import MAX_LIMIT, LogsQuery, check_id
 from .sweep import EXPIRED, Sweep, widened
@@ -35,6 +37,9 @@ SECOND = timedelta(seconds=1)
 PROBES = 8
 """The ids that are asked for alone, at most, where lists can't be tried out."""
 
+SPOT_CHECK = 2
+"""The ids, at most, that a sweep did not find and that are asked for before the others are."""
+
 SAMPLE: Batch = ()
 """The first trial, without ids: the latest logs, whose ids a list is then tried out with."""
 
@@ -55,6 +60,7 @@ class _Batch:
         found: The ids that logs came for.
         matching: The ids that logs came for that are wanted.
         clear: Whether silence about an id means something.
+        pages: The pages that came so far.
     """
 
     batch: Batch
@@ -62,6 +68,7 @@ class _Batch:
     found: set[str | None] = attrs.field(factory=set["str | None"])
     matching: set[str | None] = attrs.field(factory=set["str | None"])
     clear: bool = True
+    pages: int = 0
 
 
 class ByIds:
@@ -114,8 +121,12 @@ class ByIds:
         self._tried = False
         self._seen: set[str] = set()
         self._missing: dict[str, None] = {}
+        self._spot_checked: tuple[str, ...] = ()
+        self._spared: tuple[str, ...] = ()
         self._undecided: dict[str, Reach] = {}
         self._gaps: list[Gap] = []
+        self._nameless: Seen = seen(())
+        self._batch_pages: float | None = None
 
     def _new_packer(self, max_ids: int | None = None, max_length: int | None = None) -> Packer:
         facts = self._facts
@@ -159,6 +170,8 @@ class ByIds:
 
     def take(self) -> LogsQuery | None:
         """Return the next request, if there is one by now."""
+        if self._spared and not self._busy:
+            self._ask_spared()
         if self.over:
             self._verify()
         while self._again and not self._ready:
@@ -197,6 +210,29 @@ class ByIds:
         if asked is self._size_asked:
             self._size_asked = None
             return self._settle_doubts(page)
+        return self._once(asked, page, self._learn(asked, page, wanted))
+
+    def _once(self, asked: LogsQuery, page: LogsPage, new: Sequence[Record]) -> Sequence[Record]:
+        """Leave out records without an id that came before: an ignored list brings them anew.
+
+        Two of them that are alike may be two all the same; so that is a gap.
+        """
+        without = [one for one in new if getattr(one, self._field, "") is None]
+        if not without:
+            return new
+        nameless = [item for item in items(page, without) if item.wanted]
+        fresh = {id(item.record) for item in beyond(nameless, self._nameless)}
+        self._nameless |= seen(nameless)
+        if len(fresh) < len(nameless):
+            query = self._plain
+            filters = {**query.filters, self._field: self._asked(asked)}
+            self._gaps.append(Gap(query.sent_since, query.sent_until, filters, UNPROVEN))
+        left_out = {id(item.record) for item in nameless} - fresh
+        return [record for record in new if id(record) not in left_out]
+
+    def _learn(
+        self, asked: LogsQuery, page: LogsPage, wanted: Sequence[Record]
+    ) -> Sequence[Record]:
         if sweep := self._sweeping.pop(asked, None):
             return self._follow(sweep, asked, page, wanted)
         self._in_flight -= 1
@@ -233,26 +269,34 @@ class ByIds:
 
         A message has one log, as a rule: a list of messages that is answered with as many is whole.
         """
-        if self._cursors or page.size <= self._pages.whole:
+        if page.size <= self._pages.whole or self._pages.names_next:
             return False
         return self._field == "bulk_id" or page.size > len(batch)
 
     def _doubt(
         self, batch: Batch, asked: LogsQuery, page: LogsPage, wanted: Sequence[Record]
     ) -> Sequence[Record]:
-        """Keep a page until the latest logs of all show how large pages are."""
+        """Keep a page until the latest logs of all show how large pages are, or are followed."""
         if not self._doubted:
-            self._sizing = LogsQuery(limit=MAX_LIMIT)
+            self._sizing = LogsQuery(
+                limit=1 if self._cursors else MAX_LIMIT, use_cursor=self._cursors
+            )
         self._doubted.append((batch, asked, page, wanted))
         return ()
 
     def _settle_doubts(self, sample: LogsPage) -> Sequence[Record]:
-        """Take the pages that were kept for whole where a larger one was seen; split the others."""
-        self._pages.verdict(sample.size)
+        """Take the pages that were kept for whole where a larger one was seen; split the others.
+
+        In version 4 they are whole if the service keeps cursors: a sample of one names a next page.
+        """
+        if self._cursors:
+            self._pages.names_next = sample.next_cursor is not None
+        else:
+            self._pages.verdict(sample.size)
         doubted, self._doubted = self._doubted, []
         new: list[Record] = []
         for batch, asked, page, wanted in doubted:
-            if page.size <= self._pages.whole:
+            if page.size <= self._pages.whole or self._pages.names_next:
                 new.extend(self._take_in(batch, page, wanted, kept=True))
             else:
                 new.extend(self._begin(batch, asked, page, wanted))
@@ -313,6 +357,8 @@ class ByIds:
         sweep = _Batch(batch, Sweep(query, self._pages, cursors=self._cursors))
         sweep.plan.begin(asked)
         self._sweeps.append(sweep)
+        if self._cursors and page.logs:  # the latest bulks are on it, and the others are as large
+            self._batch_pages = max(1.0, len(batch) / len(self._ids(page.logs)))
         return self._follow(sweep, asked, page, wanted)
 
     def _follow(
@@ -320,6 +366,7 @@ class ByIds:
     ) -> Sequence[Record]:
         """Learn from a page of a batch that has several."""
         new = sweep.plan.answer(asked, page, wanted)
+        sweep.pages += 1
         sweep.clear &= not page.rejects and self._field not in page.contradictions
         sweep.found |= self._ids(page.logs)
         sweep.matching |= self._ids(wanted)
@@ -448,35 +495,48 @@ class ByIds:
     @property
     def over(self) -> bool:
         """Whether nothing is left to ask, nor to be fed; asked after :meth:`take` gave nothing."""
+        return self._fed and not (self._busy or self._spared)
+
+    @property
+    def _busy(self) -> bool:
         left = self._in_flight or self._ready or self._again or self._sweeps or self._doubted
-        return self._fed and not left
+        return bool(left)
 
     @property
     def ids(self) -> Collection[str]:
         """The ids that were fed."""
         return self._seen
 
-    def conclude(self, found: Collection[str], *, ask_rest: bool) -> None:
+    def conclude(self, found: Collection[str], *, ask: int | None) -> None:
         """Ask no more for ids whose logs were found otherwise.
 
         Args:
             found: The ids.
-            ask_rest: Whether the others are asked for; else they have no log.
+            ask: How many of the others are asked for first; all without. Should one of them have a
+                log, the rest are asked for, too; else they have none.
         """
-        rest = [one for one in self._undecided if one not in found]
+        rest = tuple(one for one in self._undecided if one not in found)
         self._ready.clear()
         self._again.clear()
         self._undecided.clear()
-        if ask_rest:
-            self._ask_again(rest, self._new_packer())
+        self._spot_checked = rest[:ask]
+        self._spared = rest[len(self._spot_checked) :]
+        self._ask_again(self._spot_checked, self._new_packer())
+
+    def _ask_spared(self) -> None:
+        """Ask for the rest of what a sweep did not find, unless it was right so far."""
+        spared, self._spared = self._spared, ()
+        if self._missing.keys() >= {*self._spot_checked}:
+            self._missing.update(dict.fromkeys(spared))
         else:
-            self._missing.update(dict.fromkeys(rest))
+            self._ask_again(spared, self._new_packer())
 
     def stop(self, why: str) -> None:
         """Ask for nothing any more: undecided ids, and logs that were not read, are gaps."""
         for sweep in self._sweeps:
             sweep.plan.stop(why)
             self._gaps.extend(sweep.plan.gaps)
+        self._undecided.update(dict.fromkeys(self._spared, NOT_ASKED))
         begun = {one for sweep in self._sweeps for one in sweep.matching}
         if left := tuple(one for one in self._undecided if one not in begun):
             query = self._plain
@@ -485,6 +545,7 @@ class ByIds:
         if not self._fed:
             query = self._plain
             self._gaps.append(Gap(query.sent_since, query.sent_until, query.filters, why))
+        self._spared = ()
         self._sweeps.clear()
         self._sweeping.clear()
         self._doubted.clear()
@@ -495,15 +556,22 @@ class ByIds:
 
     @property
     def probing(self) -> bool:
-        """The number of batches is known."""
-        return False
+        """Whether the next request tells how many pages a batch has; each has one otherwise."""
+        several = self._cursors and self._field == "bulk_id"
+        return several and self._batch_pages is None and bool(self._ready)
 
     @property
     def expected(self) -> float:
         """How many further requests are expected, as far as is known by now."""
         again = -(-len(self._again) // max(1, self._facts.max_ids))
-        sweeps = sum(sweep.plan.expected for sweep in self._sweeps)
-        return self._in_flight + len(self._ready) + again + sweeps
+        sweeps = sum(self._pages_left(sweep) for sweep in self._sweeps)
+        batches = (self._in_flight + len(self._ready)) * (self._batch_pages or 1.0)
+        return batches + again + sweeps
+
+    def _pages_left(self, sweep: _Batch) -> float:
+        if self._batch_pages is None:
+            return sweep.plan.expected
+        return max(1.0, self._batch_pages - sweep.pages)
 
     @property
     def gaps(self) -> tuple[Gap, ...]:

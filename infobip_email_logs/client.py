@@ -13,11 +13,12 @@ import attrs
 from .asking import Asker
 from .auth import Auth, OAuth2
 from .batches import MAX_LENGTH
-from .bucket import TimeLimit
+from .bucket import LIMIT_V1, LIMIT_V4, Limit
 from .by_ids import ByIds, IdField
 from .errors import InvalidInput, InvalidState
 from .feeding import Ids, feed_ids
 from .limiter import Limiter, LocalLimiter
+from .line import Priority
 from .lists import ListFacts
 from .lookups import KeepAnswers, Lookups
 from .network import Network, Timeouts, service_url
@@ -42,12 +43,6 @@ if TYPE_CHECKING:
 
     from .models import EmailLog, LogsPage
     from .plans import Plan
-
-LIMIT_V1 = TimeLimit(60, per=60.0)
-"""The published limit of version 1: 60 requests a minute for the whole account."""
-
-LIMIT_V4 = TimeLimit(120, per=60.0)
-"""The published limit of version 4: 120 requests a minute for the whole account."""
 
 _LIMITS = {1: LIMIT_V1, 4: LIMIT_V4}
 
@@ -76,7 +71,8 @@ class EmailLogsClient:
         auth: The credentials: :class:`ApiKey`, :class:`Basic`, :class:`IbssoToken`,
             :class:`Bearer` or :class:`OAuth2`.
         limit: How many requests the account may make, when it is not the published limit: 60 a
-            minute in version 1, 120 in version 4.
+            minute in version 1, 120 in version 4. As text: ``60/60s``, a burst and its refill
+            ``20+10/s``, or several with a comma, which must all agree.
         limiter: A limiter of your own, instead; it is never closed here.
         concurrency: The requests at a time, at most, of one pull.
         retry: How patient a request is.
@@ -104,7 +100,7 @@ class EmailLogsClient:
         base_url: str | URL | None,
         auth: Auth | OAuth2,
         *,
-        limit: TimeLimit | str | None = None,
+        limit: Limit | str | Iterable[Limit] | None = None,
         limiter: Limiter | None = None,
         concurrency: int = 8,
         retry: RetryPolicy | None = None,
@@ -153,7 +149,7 @@ class EmailLogsClient:
             keep_bad=_one_of("on_bad_record", on_bad_record, "raise", "keep") == "keep",
         )
         self._lookups = Lookups(
-            pull=partial(self.logs_by_message_id, strategy="by_id"),
+            pull=self._looked_up,
             spawn=self._spawn,
             facts=self._lists,
             keep=_an("keep_answers", keep_answers or KeepAnswers(), KeepAnswers),
@@ -346,6 +342,17 @@ class EmailLogsClient:
         rest = query or LogsQuery()
         return self._pull_ids("bulk_id", bulk_ids, rest, bounds=bounds, strategy=strategy)
 
+    def _looked_up(self, message_ids: Iterable[str]) -> Pull:
+        """Return the logs of messages that somebody waits for."""
+        return self._pull_ids(
+            "message_id",
+            message_ids,
+            LogsQuery(),
+            bounds=Bounds(),
+            strategy="by_id",
+            priority=Priority.LOOKUP,
+        )
+
     def _pull_ids(
         self,
         field: IdField,
@@ -354,6 +361,7 @@ class EmailLogsClient:
         *,
         bounds: Bounds,
         strategy: Strategy | None = None,
+        priority: Priority = Priority.BULK,
     ) -> Pull:
         if getattr(query, field):
             raise InvalidInput(f"give the ids as the argument, not as {field} of the query")
@@ -361,7 +369,7 @@ class EmailLogsClient:
         comes_in = isinstance(wanted, AsyncIterable)
         plan = self._either(field, asked, _strategy(strategy, query, comes_in=comes_in))
         feed = partial(feed_ids, wanted, plan, ahead=self._concurrency)
-        return self._pull(plan, query, asked, bounds, feed, comes_in=comes_in)
+        return self._pull(plan, query, asked, bounds, feed, comes_in=comes_in, priority=priority)
 
     def _either(self, field: IdField, asked: LogsQuery, strategy: Strategy | None) -> Either:
         """Return the plan for ids."""
@@ -384,11 +392,12 @@ class EmailLogsClient:
         feed: Feed | None = None,
         *,
         comes_in: bool = False,
+        priority: Priority = Priority.BULK,
     ) -> Pull:
         self._check_open()
         return Pull(
             plan,
-            fetch=self._asker.page,
+            fetch=partial(self._asker.page, priority=priority),
             spawn=self._spawn,
             wanted=wanted,
             unasked=wanted.filters.keys() - asked.filters.keys(),
@@ -493,14 +502,13 @@ def _one_of(name: str, value: T, *values: T) -> T:
 
 
 def _limiter(
-    limit: TimeLimit | str | None,
+    limit: Limit | str | Iterable[Limit] | None,
     limiter: Limiter | None,
     patience: RetryPolicy,
-    published: TimeLimit,
+    published: Limit,
 ) -> Limiter:
     if limiter is None:
-        kept = TimeLimit.parse(limit) if isinstance(limit, str) else limit or published
-        return LocalLimiter(kept, max_pause=patience.total)
+        return LocalLimiter(published if limit is None else limit, max_pause=patience.total)
     if limit is not None:
         raise InvalidInput("give a limit or a limiter, not both")
     return limiter

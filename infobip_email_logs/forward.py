@@ -2,7 +2,8 @@
 
 It is for a service that promises nothing about which records a full page holds. Only a page that
 is not full proves anything here. A full one is a sample: it shows where the density changes. Pieces
-are sized by the density that was counted last, and end where it changes.
+are sized by the density that was counted last, or by that of the sample where it changes much, and
+leave as much room in a page as forecasts were wrong of late.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
     from .overlap import Item
 
 FILL = 0.88
-"""How full a page is to be, where the density was counted."""
+"""How full a page is to be, where no density is known but that of the last page."""
 
-FIRST_FILL = 0.6
-"""How full a page is to be, where the density is only guessed."""
+CAUTION = 1.5
+"""How many times the error of a density that was not counted is allowed for."""
 
 CROWDED = 1.25
 """How many pages a piece holds that was to be not quite full, and was."""
@@ -41,9 +42,6 @@ GROWTH = 4
 
 PATIENCE = 2
 """How many pieces may be full, one after the other, before they get much shorter."""
-
-REST = 0.2
-"""A rest of a segment that is smaller than this part of a piece goes with the piece before."""
 
 
 @attrs.define(eq=False)
@@ -113,7 +111,7 @@ class Forward(Stretch):
     def _shorter(self, begin: int, end: int, view: View) -> Forward:
         """Return a part of a piece that was full."""
         cap, segment = view.facts.cap, self.density.at(begin)
-        if not segment.measured and self.expected < cap / 8:
+        if segment.counted is None and self.expected < cap / 8:
             self.deceived += 1
         self.full += 1
         self.crowd = end, min(cap, view.page.size)
@@ -122,7 +120,7 @@ class Forward(Stretch):
             length = (end - begin) // GROWTH
         if self.deceived >= DECEIVED:
             return self._piece(self.low, view, length=min(length, self._by_the_full(begin, view)))
-        total = (CROWDED if segment.measured else 4) * cap
+        total = (4 if segment.counted is None else CROWDED) * cap
         self.density.crowded(view.times, (begin, end), max(total, 1.3 * self.expected))
         return self._piece(self.low, view, below=begin + length)
 
@@ -175,13 +173,14 @@ class Forward(Stretch):
 
     def _end(self, begin: int, view: View) -> int:
         """Return the end of a piece that a page should hold."""
-        segment = self.density.at(begin)
-        fill = (FILL if segment.measured else FIRST_FILL) * view.facts.cap
-        length = segment.end - begin
-        if segment.rate * length > fill:
-            length = int(fill / segment.rate)
-        end = begin + length
-        return segment.end if segment.end - end < REST * length else end
+        room, end = self.density.fill * view.facts.cap, begin
+        for segment in self.density.behind(begin):
+            rate = segment.rate * (1 + CAUTION * segment.error)
+            if rate * (segment.end - end) > room:
+                return end + int(room / rate)
+            room -= rate * (segment.end - end)
+            end = segment.end
+        return end
 
 
 def forward(

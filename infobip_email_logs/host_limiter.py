@@ -23,14 +23,15 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from .bucket import LIMIT_V1
 from .errors import LimiterUnavailable
 from .ledger import Answer, Held, Ledger, Member, Message, Terms
-from .shared_limiter import PUBLISHED, SharedLimiter
+from .shared_limiter import SharedLimiter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .shared_limiter import Limit
+    from .bucket import Limit
 
 logger = logging.getLogger("infobip_email_logs")
 
@@ -44,12 +45,14 @@ FORMAT = 1
 class HostLimiter(SharedLimiter):
     """Keeps an account's limit for all processes of one user on this host.
 
+    What is promised, what a 429 does and what a priority is, is in :class:`SharedLimiter`.
     Processes that share it name the same account, keep the same limits and use the same folder.
     Close it, or use it as an async context manager, so that the others need not wait until it
     counts as gone.
 
     Args:
-        limits: One limit, its text, or several that must all agree; 60 a minute by default.
+        limits: One limit, several that must all agree, or their text: ``60/60s, 20+10/s``; 60 a
+            minute by default.
         key: Names the account and the version of the API, as
             :func:`~infobip_email_logs.account_key` does; only a hash of it is written.
         folder: Where the file is; ``infobip_email_logs`` in the user's cache folder when None.
@@ -62,7 +65,7 @@ class HostLimiter(SharedLimiter):
 
     def __init__(
         self,
-        limits: Limit | str | Iterable[Limit] = PUBLISHED,
+        limits: Limit | str | Iterable[Limit] = LIMIT_V1,
         *,
         key: str,
         folder: str | os.PathLike[str] | None = None,

@@ -18,17 +18,19 @@ from __future__ import annotations
 
 import bisect
 import math
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import attrs
 
 from .bucket import GRACE as GRACE_SECONDS
 from .bucket import SLACK as SLACK_SECONDS
-from .bucket import TimeLimit
+from .bucket import TokenLimit
 from .errors import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from .bucket import Limit
 
 SECOND = 1_000_000
 GRACE = int(GRACE_SECONDS * SECOND)
@@ -53,35 +55,11 @@ FRESH = SECOND
 SOON = SECOND // 100
 """Nobody is asked to come again sooner."""
 
+MOST = 10_000
+"""The requests of a limit that can be shared: a ledger is read and written with each message."""
 
-def _check_burst(_limit: object, _field: object, value: Any) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise InvalidInput(f"a burst needs at least one request, a whole number, not {value!r}")
-
-
-def _check_refill(_limit: object, _field: object, value: Any) -> None:
-    if not isinstance(value, int | float) or not 0 < value < math.inf:
-        raise InvalidInput(f"a bucket must be refilled at more than zero a second, not {value!r}")
-
-
-@attrs.frozen(kw_only=True)
-class TokenLimit:
-    """A burst of requests, then a steady rate.
-
-    Attributes:
-        burst: How many requests a full bucket lets through at once.
-        refill: How many come back a second.
-
-    Raises:
-        InvalidInput: Less than one request, or a rate that is not above zero.
-    """
-
-    burst: int = attrs.field(validator=_check_burst)
-    refill: float = attrs.field(validator=_check_refill)
-
-    def __str__(self) -> str:
-        """Return the burst and the rate."""
-        return f"{self.burst}+{self.refill:g}/s"
+LONGEST = 366 * 24 * 3600.0
+"""Seconds for which it may remember them: the microseconds of far more are exact in Redis."""
 
 
 @attrs.frozen
@@ -99,7 +77,7 @@ class Terms:
     bucket: bool = False
 
     @classmethod
-    def of(cls, limit: TimeLimit | TokenLimit) -> Self:
+    def of(cls, limit: Limit) -> Self:
         """Return what a limit comes to."""
         if isinstance(limit, TokenLimit):
             return cls(limit.burst, math.ceil(SECOND / limit.refill), bucket=True)
@@ -507,6 +485,24 @@ def _bound(terms: Terms, free: Sequence[int], place: int, now: int) -> int:
         return now
     rounds, at = divmod(behind, len(free) or terms.tokens)
     return (free[at] if free else now) + (rounds + 1) * terms.cooling
+
+
+def terms_of(limits: Sequence[Limit]) -> tuple[Terms, ...]:
+    """Return what limits come to that are shared.
+
+    Raises:
+        InvalidInput: There is none, or one of more requests, or of a longer time, than a ledger
+            can keep.
+    """
+    if not limits:
+        raise InvalidInput("a limiter needs at least one limit")
+    for limit in limits:
+        if limit.burst > MOST or limit.burst / limit.rate > LONGEST:
+            raise InvalidInput(
+                f"a limit can be shared up to {MOST} requests at once, all of them back within a "
+                f"year; {limit} is beyond that"
+            )
+    return tuple(map(Terms.of, limits))
 
 
 def longest(terms: Sequence[Terms]) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from .moments import MILLISECOND
 from .wire import timestamps
 
 if TYPE_CHECKING:
@@ -109,7 +110,18 @@ def _has_status(wanted: str) -> Callable[[EmailLog], bool]:
 
 
 def _not_before(since: datetime) -> Callable[[EmailLog], bool]:
-    return lambda log: log.sent_at is None or log.sent_at >= since
+    """A time without milliseconds may be cut to the second that a window begins in.
+
+    Not where the window begins a millisecond later: it is asked for a millisecond wider.
+    """
+    second = since.replace(microsecond=0)
+    earliest = second if since - second > MILLISECOND else since
+
+    def holds(log: EmailLog) -> bool:
+        at = log.sent_at
+        return at is None or at >= since or (at >= earliest and not at.microsecond)
+
+    return holds
 
 
 def _not_after(until: datetime) -> Callable[[EmailLog], bool]:

@@ -232,7 +232,9 @@ class LogsPage:
         left_out: Those records.
         date: The service's clock when it answered, cut to the second; None where it told none.
         next_cursor: Where the next page begins (version 4, asked with ``use_cursor``); None where
-            the service says that there is none.
+            the service names none.
+        tells_next: Whether the answer to ``use_cursor`` has a word on cursors at all: without one,
+            the service does not keep them.
     """
 
     logs: tuple[EmailLog, ...]
@@ -243,6 +245,7 @@ class LogsPage:
     left_out: tuple[EmailLog, ...] = ()
     date: datetime | None = None
     next_cursor: str | None = None
+    tells_next: bool = False
 
     @property
     def full(self) -> bool:

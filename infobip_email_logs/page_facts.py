@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import enum
+from typing import TYPE_CHECKING
 
 import attrs
 
-from .query import MAX_LIMIT
+from .query import DEFAULT_LIMIT, MAX_LIMIT
 
-SMALLEST_CAP = 10
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+WHOLE_SECOND = 1000
+
+SMALLEST_CAP = DEFAULT_LIMIT
 """The records of a page below which no service is suspected to cut it."""
 
 
@@ -39,7 +45,8 @@ class PageFacts:
         suspect: The size of the last page that may have been cut, though it was not full.
         since_inclusive: Whether a record at ``sentSince`` matches; None while it is not known.
         until_inclusive: Whether a record at ``sentUntil`` matches; None while it is not known.
-        grain: The milliseconds that timestamps are told in.
+        names_next: Whether a page has named the next one: the service keeps cursors.
+        told_in: The milliseconds that timestamps are told in; None while none was told.
     """
 
     cap: int = MAX_LIMIT
@@ -47,7 +54,24 @@ class PageFacts:
     suspect: int = 0
     since_inclusive: bool | None = None
     until_inclusive: bool | None = None
-    grain: int = 1
+    names_next: bool = False
+    told_in: int | None = None
+
+    @property
+    def grain(self) -> int:
+        """The milliseconds that timestamps are told in, as far as is known."""
+        return self.told_in or 1
+
+    def learn_grain(self, times: Sequence[int]) -> None:
+        """Learn from timestamps, in milliseconds, how finely they are told.
+
+        They are taken for whole seconds until one is none: then stretches are asked for by whole
+        seconds, which is never wrong.
+        """
+        if self.told_in is None and times:
+            self.told_in = WHOLE_SECOND
+        if any(at % self.grain for at in times):
+            self.told_in = 1
 
     def verdict(self, size: int) -> Verdict:
         """Return what the size of a page proves, and learn from it.

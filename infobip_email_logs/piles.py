@@ -44,13 +44,17 @@ class Pile:
         parts: The same for each status group that was asked for.
         handed: How often each identity was handed over.
         suspected: Whether the page was not full, and only suspected to be cut. It is taken for
-            whole until a part holds more.
+            whole until a part holds more, if all of its records are found in parts.
+        left: How many parts of a suspected page are not answered.
+        told: Whether the parts can tell: none of them is as large as the suspected page.
     """
 
     asked: Collection[str]
     base: Seen
     handed: Seen
     suspected: bool = False
+    left: int = 0
+    told: bool = True
     parts: defaultdict[str, Seen] = attrs.field(factory=lambda: defaultdict(Counter))
 
     def new(self, group: str, found: list[Item]) -> list[Item]:
@@ -68,6 +72,10 @@ class Pile:
                 self.handed[item.key] += 1
                 new.append(item)
         return new
+
+    def is_whole(self) -> bool:
+        """Say whether the parts hold what the page held, and nothing else."""
+        return self.told and sum(self.parts.values(), Counter()) == self.base
 
     def _number(self, item: Item, part: Seen) -> int:
         final = sum(self.parts[group][item.key] for group in self.parts if group not in CHANGING)
@@ -89,8 +97,10 @@ def pile(
     base = seen(view.inside)
     whole = Pile(asked, base, base | stretch.seen, suspected=suspected)
     first = Part(stretch.low, stretch.high, pile=whole)
-    gaps = [] if suspected else [Doubtful(stretch.low, stretch.high, UNPROVEN)]
-    return Outcome(hand=new, then=list(first.split(view)), gaps=gaps)
+    if suspected:
+        return Outcome(new, [Sample(stretch.low, stretch.high, part=first, first=view)])
+    gap = Doubtful(stretch.low, stretch.high, UNPROVEN)
+    return Outcome(new, list(first.split(view)), gaps=[gap])
 
 
 @attrs.define(eq=False)
@@ -102,6 +112,7 @@ class Part(Stretch):
     def take_in(self, view: View) -> Outcome:
         """Hand over what is new; split what is full further."""
         hand = self.pile.new(self.filters.get("general_status", ""), view.inside)
+        self.pile.left -= 1
         if self.pile.suspected:
             return self._confirm(hand, view)
         if view.verdict is not Verdict.FULL:
@@ -114,9 +125,28 @@ class Part(Stretch):
         """Say that the page was cut indeed, if there is more in a part than it had."""
         if not hand:
             alike = view.page.size >= self.pile.base.total()
-            return Outcome(then=list(self.split(view)) if alike else [])
+            self.pile.told = self.pile.told and not alike
+            if not (self.pile.left or alike) and self.pile.is_whole():
+                view.facts.trust(self.pile.base.total())
+            return Outcome(then=list(self.split(view)) if alike else [], gaps=self.doubts())
         self.pile.suspected = False
         return Outcome(hand, [Again(self.low, self.high, pile=self.pile)])
+
+    def refused(self) -> list[Doubtful]:
+        """Return what is not proven as the service does not answer for this part."""
+        self.pile.left -= 1
+        return self.doubts()
+
+    def doubts(self) -> list[Doubtful]:
+        """Return the millisecond, if no part is left and the parts are not what its page was.
+
+        Then they can't show whether the page was cut: a record whose status is not told is in no
+        part, and one whose status is on its way may be in two, or be two.
+        """
+        pile = self.pile
+        if pile.left or not pile.suspected or pile.is_whole():
+            return []
+        return [Doubtful(self.low, self.high, UNPROVEN)]
 
     def split(self, view: View) -> Iterator[Part]:
         """Yield the parts by the next filter that parts it."""
@@ -125,12 +155,34 @@ class Part(Stretch):
                 continue
             values = _values(name, view)
             if len(values) > 1:
+                self.pile.left += len(values[:MOST_VALUES])
                 for value in values[:MOST_VALUES]:
                     yield self._with({**self.filters, name: value})
                 return
 
     def _with(self, filters: Mapping[str, str]) -> Part:
         return Part(self.low, self.high, filters=filters, pile=self.pile)
+
+
+@attrs.define(eq=False)
+class Sample(Stretch):
+    """The latest logs of all: is a page larger than the one that is suspected to be cut?
+
+    Attributes:
+        part: The millisecond of that page.
+        first: That page.
+    """
+
+    part: Part = attrs.field(kw_only=True)
+    first: View = attrs.field(kw_only=True)
+
+    def take_in(self, view: View) -> Outcome:
+        """Take the page for whole where a larger one is seen; else look at its parts."""
+        if view.page.size > self.first.page.size:
+            view.facts.trust(self.first.page.size)
+            return Outcome()
+        parts = list(self.part.split(self.first))
+        return Outcome(then=list(parts), gaps=self.part.doubts())
 
 
 @attrs.define(eq=False)

@@ -389,9 +389,10 @@ class Pull:
     async def plan(self) -> PullPlan:
         """Estimate what this pull costs, before it is iterated: for one request at most.
 
-        The estimate takes the density of the first page for that of the whole window. For ids it
-        is their lists that are counted: bulks with more than 1000 logs cost more. What was received
-        for it is not asked for again.
+        The estimate takes the density of the first page for that of the whole window, and the bulks
+        of the first page for as large as the others. In version 1, a bulk with more than 1000 logs
+        costs more than the one request that is counted for it. What was received for it is not
+        asked for again.
 
         Raises:
             InvalidState: The pull has begun, or is closed.

@@ -17,17 +17,17 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 from redis import exceptions
 
-from .bucket import TimeLimit
+from .bucket import LIMIT_V1, TimeLimit, TokenLimit, limits_of
 from .errors import InvalidInput, LimiterUnavailable
-from .ledger import SECOND, Answer, Ended, Message, TokenLimit
-from .shared_limiter import PUBLISHED, SharedLimiter, limits_of
+from .ledger import SECOND, Answer, Ended, Message
+from .shared_limiter import SharedLimiter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from redis.asyncio import Redis
 
-    from .shared_limiter import Limit
+    from .bucket import Limit
 
 OLDEST = (6, 2)
 """The first version of Redis that this was tried with. Valkey says that it is Redis 7.2."""
@@ -47,6 +47,8 @@ _VERSION = re.compile(r"(\d+)\.(\d+)")
 class RedisLimiter(SharedLimiter):
     """Keeps an account's limit for all that use the same key of the same Redis.
 
+    What is promised, what a 429 does and what a priority is, is in :class:`SharedLimiter`.
+
     A Redis that lost the ledger, or was started less than a period ago and has none, begins as if
     the limit had just been used up. What a Redis does not keep when it is killed
     (``appendfsync``), or a replica does not have yet that takes over, is noticed by the processes
@@ -54,8 +56,8 @@ class RedisLimiter(SharedLimiter):
 
     Args:
         redis: An asyncio client of redis-py; it is never closed here.
-        limits: One limit, its text, or several that must all agree; the same ones everywhere.
-            60 a minute by default.
+        limits: One limit, several that must all agree, or their text: ``60/60s, 20+10/s``; the
+            same ones everywhere. 60 a minute by default.
         key: Names the account and the version of the API: one key for each of both.
         on_outage: What becomes of callers while Redis can't be reached: ``"raise"`` refuses them
             with :class:`LimiterUnavailable`; ``"local"`` keeps this process to its ``share``,
@@ -73,7 +75,7 @@ class RedisLimiter(SharedLimiter):
     def __init__(
         self,
         redis: Redis,
-        limits: Limit | str | Iterable[Limit] = PUBLISHED,
+        limits: Limit | str | Iterable[Limit] = LIMIT_V1,
         *,
         key: str,
         on_outage: Literal["raise", "local"] = "raise",
@@ -95,16 +97,15 @@ class RedisLimiter(SharedLimiter):
         self.key = key
 
 
-def _part(limit: Limit, share: float) -> TimeLimit:
+def _part(limit: Limit, share: float) -> Limit:
     """Return what is left of a limit for one process by itself."""
     if not 0 < share <= 1:
         raise InvalidInput(f"the share must be above 0, and 1 at most, not {share!r}")
-    whole = limit.burst if isinstance(limit, TokenLimit) else limit.requests
-    requests = math.floor(whole * share)
+    requests = math.floor(limit.burst * share)
     if not requests:
         raise InvalidInput(f"a share of {share:g} leaves less than one request of {limit}")
     if isinstance(limit, TokenLimit):
-        return TimeLimit(requests, per=requests / (limit.refill * share))
+        return TokenLimit(burst=requests, refill=limit.refill * share)
     return TimeLimit(requests, per=limit.per)
 
 

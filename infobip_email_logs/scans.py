@@ -97,9 +97,7 @@ class Scan(Stretch):
 
     def _whole(self, view: View) -> Outcome:
         if self.doubt:
-            self.doubt.parts -= 1
-            if not self.doubt.parts:
-                view.facts.trust(self.doubt.size)
+            self.doubt.settle(view)
         return Outcome(self.new(view), self.close(), covered=(self.low, self.high))
 
     def close(self) -> list[Stretch]:
@@ -120,20 +118,23 @@ class Scan(Stretch):
 
     def _halve(self, view: View) -> Outcome:
         """Ask for two parts of a page that may have been cut without a word."""
-        first, last = view.times[0], view.times[-1]
+        grain = view.facts.grain
+        first, last = (view.times[at] // grain * grain for at in (0, -1))
         if first == last and not view.unplaced:
-            around = self._parts((self.low, first - 1), (last + 1, self.high), view)
+            last += grain - 1
+            around = self._parts((self.low, first - 1), (last + 1, self.high))
             at = attrs.evolve(self, low=first, high=last)
             outcome = pile(at, view, self.asked, suspected=True)
             return attrs.evolve(outcome, then=[*outcome.then, *around], covered=(first, last))
-        middle = view.times[len(view.times) // 2]
-        border = middle if middle > first else middle + view.facts.grain
-        border = border // view.facts.grain * view.facts.grain
-        return Outcome(then=self._parts((self.low, border - 1), (border, self.high), view))
+        middle = view.times[len(view.times) // 2] // grain * grain
+        border = middle if middle > first else middle + grain
+        doubt = Doubt(view.page.size, len(view.inside))
+        return Outcome(then=self._parts((self.low, border - 1), (border, self.high), doubt))
 
-    def _parts(self, lower: tuple[int, int], upper: tuple[int, int], view: View) -> list[Stretch]:
+    def _parts(
+        self, lower: tuple[int, int], upper: tuple[int, int], doubt: Doubt | None = None
+    ) -> list[Stretch]:
         windows = [(low, high) for low, high in (lower, upper) if low <= high]
-        doubt = Doubt(view.page.size, len(windows))
         parts = [
             Scan(low, high, between(self.known, low, high), asked=self.asked, doubt=doubt)
             for low, high in windows
@@ -186,12 +187,12 @@ class Scan(Stretch):
 
     def contradicted(self, view: View, sign: int) -> bool:
         """Say whether a page can't hold the latest records: what is known must be in it."""
-        if not self.known or self.floor is None:
-            return False
         lost = beyond(self.known, seen(view.items))
         edge = view.bearings.edge
         if any(one.at is not None and (edge is None or one.at >= edge) for one in lost):
             return True
+        if not self.known or self.floor is None:
+            return False
         new, floor = self.new(view), sign * self.floor
         return any(one.at is not None and sign * one.at > floor for one in new)
 
@@ -205,7 +206,7 @@ def check(scan: Scan, view: View) -> Outcome:
     known = [*view.inside, *beyond(scan.known, seen(view.inside))]
     near = Check(scan.low, scan.high, scan=scan, first=known, times=view.times, sign=+1)
     near.begin(view)
-    if near.low > near.high or 2 * len(near.known) < len(view.inside):
+    if not near.is_telling:
         return scan.in_pieces(view)
     return Outcome(scan.new(view), [near, *scan.close()])
 
@@ -245,6 +246,11 @@ class Check(Stretch):
             self.high = self.border // grain * grain - 1
         self.known = between(self.first, self.low, self.high)
         self.record_below, self.record_above = self.sign > 0, self.sign < 0
+
+    @property
+    def is_telling(self) -> bool:
+        """Whether it holds so many of the records that no other page would look alike."""
+        return self.low <= self.high and 2 * len(self.known) >= len(self.first)
 
     def take_in(self, view: View) -> Outcome:
         """Continue behind the page if it is confirmed; else go through everything in pieces."""
@@ -286,7 +292,7 @@ class Check(Stretch):
         if self.sign > 0 and self._may_be_earliest(view):
             far = attrs.evolve(self, low=self.scan.low, high=self.scan.high, sign=-1)
             far.begin(view)
-            if far.low <= far.high:
+            if far.is_telling:
                 return Outcome(then=[far])
         view.bearings.choice = Choice.OTHER
         points = [*self.first, *view.items]

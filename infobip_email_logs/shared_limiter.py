@@ -1,6 +1,6 @@
 """Waiting for a limit that several processes share: one conversation with its ledger for all.
 
-All callers of a process wait in one queue here; the ledger only knows how many they are. While
+All callers of a process wait in one line here; the ledger only knows how many they are. While
 one message is on its way, what happens is collected for the next. A message leaves when a caller
 comes or leaves, when the ledger said that it is time, and a little after a request ended.
 """
@@ -10,29 +10,27 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import math
 import secrets
 from collections import deque
 from typing import TYPE_CHECKING, Protocol, Self
 
 import attrs
 
-from .bucket import GRACE, TimeLimit
+from .bucket import GRACE, limits_of
 from .errors import EmailLogsError, InvalidInput, InvalidState, LimiterUnavailable, WaitTooLong
-from .ledger import FRESH, SECOND, Answer, Ended, Message, Terms, TokenLimit, longest
-from .limiter import End, LocalLimiter, Permit
+from .ledger import FRESH, SECOND, Answer, Ended, Message, longest, terms_of
+from .limiter import End, LocalLimiter, Permit, Snapshot, check_priority, whose_turn
+from .line import Line, Priority
 from .one_loop import OneLoop
-from .waiting import Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
 
+    from .bucket import Limit
+
 logger = logging.getLogger("infobip_email_logs")
-
-Limit = TimeLimit | TokenLimit
-
-PUBLISHED = TimeLimit(60, per=60.0)
-"""The published limit of version 1, and the stricter one: version 4 has 120 a minute."""
 
 SHORTEST_LEASE, LONGEST_LEASE = 1.0, 15.0
 """Seconds after which a process that is silent counts as gone: half a period, within these."""
@@ -87,16 +85,30 @@ class _Ended:
 class SharedLimiter:
     """Keeps one or several limits for all processes that share a ledger, first come first served.
 
+    Among the callers of one process lookups go before bulk pulls, of which one goes after every
+    few lookups. The ledger knows of no priorities: another process's bulk pull that came before
+    goes before.
+
+    A 429 belongs to all processes: nobody sends before the service said. Where it did not say, one
+    request of all at a time goes out after growing pauses, until one passes. Then they go on with
+    the whole limit: unlike a :class:`LocalLimiter`, it keeps to no lower one because of a 429, so
+    where the account has less than was said, say less.
+
     Not promised: where a process is stopped for longer than its lease (half a period, 1 to 15
     seconds) between a permit and its request, that request may come on top of the limit.
 
     Args:
         book: Where the ledger is kept.
-        limits: One limit, or several that must all agree; the same ones for all processes.
+        limits: One limit, several that must all agree, or their text: ``60/60s, 20+10/s``; the
+            same ones for all processes.
         max_pause: The longest silence, in seconds, that a 429 may ask for: with a longer one,
             those who wait and those who come are refused until it is over.
         alone: What this process keeps to by itself while the ledger can't be reached; where it
             is empty, nothing is sent then.
+
+    Raises:
+        InvalidInput: It is no limit, none at all, or one that a ledger can't keep: of more than
+            10 000 requests at once, or that takes more than a year to be there again.
     """
 
     def __init__(
@@ -105,7 +117,7 @@ class SharedLimiter:
         limits: Limit | str | Iterable[Limit],
         *,
         max_pause: float = 300.0,
-        alone: Sequence[TimeLimit] = (),
+        alone: Sequence[Limit] = (),
     ) -> None:
         self.limits = limits_of(limits)
         self._book = book
@@ -113,17 +125,18 @@ class SharedLimiter:
         self._alone = tuple(alone)
         self._local: LocalLimiter | None = None
         self._numbers = itertools.count(-1, -1)
-        self._terms = tuple(map(Terms.of, self.limits))
+        self._terms = terms_of(self.limits)
         self._most = min(one.tokens for one in self._terms)
         self._lease = min(max(longest(self._terms) / SECOND / 2, SHORTEST_LEASE), LONGEST_LEASE)
         self._member = secrets.token_hex(8)
         self._loop = OneLoop("limiter")
-        self._waiting = Waiting[Permit]()
+        self._line: Line[asyncio.Future[Permit]] = Line()
         self._patience: dict[asyncio.Future[Permit], float] = {}
         self._grants: deque[tuple[float, int]] = deque()
         self._asked = 0
         self._out: dict[int, float] = {}
         self._ended: list[_Ended] = []
+        self._throttled = 0
         self._urgent = False
         self._opens = self._told = self._heard = LONG_AGO
         self._come = NEVER
@@ -157,7 +170,7 @@ class SharedLimiter:
     @property
     def waiting(self) -> int:
         """How many callers of this process wait."""
-        return len(self._waiting) + (self._local.waiting if self._local else 0)
+        return self._line.length + (self._local.waiting if self._local else 0)
 
     @property
     def pause(self) -> float:
@@ -172,27 +185,58 @@ class SharedLimiter:
 
     def pace(self, requests: int) -> float:
         """Return the seconds until the last of so many requests may leave, from a quiet start."""
-        others = max(0, requests - 1)
-        return max(_pace(one, others) for one in self.limits)
+        return max(limit.pace(requests) for limit in self.limits)
 
-    async def acquire(self, *, max_wait: float | None = None) -> Permit:
-        """Wait until one request may be sent, behind those of this process who came before.
+    def snapshot(self) -> Snapshot:
+        """Return what this process knows now.
+
+        Its own callers, and the 429s that they met. The tokens are None: how many are there is
+        known to the ledger only. The rate and the burst are the limit's own, unless a share is
+        kept because the ledger can't be reached: then all is that share's.
+        """
+        if self._local:
+            alone = self._local.snapshot()
+            return attrs.evolve(alone, waiting=self.waiting, throttled=self._throttled)
+        return Snapshot(
+            tokens=None,
+            waiting=self.waiting,
+            not_before=self.pause,
+            throttled=self._throttled,
+            rate=min(limit.rate for limit in self.limits),
+            burst=min(limit.burst for limit in self.limits),
+        )
+
+    async def acquire(
+        self, *, max_wait: float | None = None, priority: Priority = Priority.LOOKUP
+    ) -> Permit:
+        """Wait until one request may be sent.
+
+        Behind those of the same priority of this process, and the callers of others, who came
+        before.
+
+        Args:
+            max_wait: The seconds that it may take.
+            priority: Whether somebody waits for this one request, or it is one of many.
 
         Raises:
             WaitTooLong: That takes longer than ``max_wait`` seconds; where it is known, after
                 one look into the ledger. Or a 429 asks for a longer silence than ``max_pause``.
             LimiterUnavailable: The ledger can't be reached.
             InvalidState: The limiter is closed, or in use on another event loop.
+            InvalidInput: There is no such priority, or ``max_wait`` is no number.
         """
         loop = self._loop()
+        check_priority(priority)
+        if max_wait is not None and math.isnan(max_wait):
+            raise InvalidInput("max_wait must be a number of seconds, not nan")
         until = None if max_wait is None else loop.time() + max_wait
         while True:
             if self._closed:
                 raise InvalidState("this limiter is closed")
             try:
                 if self._local:
-                    return await self._acquire_alone(self._local, until)
-                return await self._queued(until, max_wait)
+                    return await self._acquire_alone(self._local, until, priority)
+                return await self._queued(until, max_wait, priority)
             except _MovedError:
                 continue
 
@@ -227,12 +271,15 @@ class SharedLimiter:
         finally:
             await self._book.close()
 
-    async def _queued(self, until: float | None, max_wait: float | None) -> Permit:
+    async def _queued(
+        self, until: float | None, max_wait: float | None, priority: Priority
+    ) -> Permit:
         """Wait for a permit of the ledger."""
         loop = self._loop()
         if self.pause > self._max_pause:
             raise self._silenced()
-        place = self._waiting.join()
+        place: asyncio.Future[Permit] = loop.create_future()
+        self._line.join(place, priority)
         expiry = None
         if until is not None and max_wait is not None:
             self._patience[place] = max_wait
@@ -250,20 +297,20 @@ class SharedLimiter:
 
     def _expire(self, place: asyncio.Future[Permit], max_wait: float) -> None:
         if not place.done():
-            self._waiting.refuse(
-                place,
+            self._line.leave(place)
+            place.set_exception(
                 WaitTooLong(
                     f"the limit of {self} did not admit this request within {max_wait:g} s",
                     wait=max_wait,
                     max_wait=max_wait,
-                ),
+                )
             )
             self._turn()
 
     def _leave(self, place: asyncio.Future[Permit]) -> None:
         """Tidy up behind a cancelled caller, who may have got its permit meanwhile."""
         if place.cancelled():
-            self._waiting.leave()
+            self._line.leave(place)
             self._turn()
         elif not place.exception():
             place.result().unused()
@@ -276,8 +323,13 @@ class SharedLimiter:
             max_wait=self._max_pause,
         )
 
+    def _dismiss_line(self, why: Callable[[], Exception]) -> None:
+        for place in self._line.clear():
+            if not place.done():
+                place.set_exception(why())
+
     def _dismiss(self, why: Callable[[], Exception]) -> None:
-        self._waiting.dismiss(why)
+        self._dismiss_line(why)
         if self._local:
             self._local.dismiss(why)
 
@@ -294,7 +346,7 @@ class SharedLimiter:
 
     def _arm(self, now: float) -> None:
         """Keep one timer, at the first instant at which there is something to do."""
-        goes_at = self._grants[0][0] if self._grants and self._waiting else NEVER
+        goes_at = self._grants[0][0] if self._grants and self._line.length else NEVER
         first = min(self._speaks_at(now), goes_at)
         if self._timer:
             self._timer.cancel()
@@ -302,10 +354,11 @@ class SharedLimiter:
 
     def _hand_out(self, now: float) -> None:
         """Give permits to those whose instant has come."""
-        while self._waiting and self._grants and self._may_go(now):
+        while (place := whose_turn(self._line)) and self._grants and self._may_go(now):
             _, number = self._grants.popleft()
             self._asked -= 1
-            self._waiting.serve(self._permit(number, now))
+            self._line.serve()
+            place.set_result(self._permit(number, now))
 
     def _permit(self, number: int, now: float) -> Permit:
         self._out[number] = now
@@ -329,17 +382,17 @@ class SharedLimiter:
             at.append(self._ended[0].at + HOLD_BACK)
         if self._grants and not max(now, self._grants[0][0]) < self._good(self._grants[0][0]):
             at.append(self._grants[0][0])
-        if self._waiting:
+        if self._line.length:
             at.append(self._come)
-        if self._waiting or self._out:
+        if self._line.length or self._out:
             at.append(self._told + self._lease / 3)
-        return max(min(at), LONG_AGO if self._waiting else self._try_at)
+        return max(min(at), LONG_AGO if self._line.length else self._try_at)
 
     @property
     def _wanted(self) -> int:
         """For how many callers tokens are to be reserved: never more than can be told."""
-        wanted = min(len(self._waiting), self._most)
-        many = len(self._waiting) > self._most and self._asked > self._most * 3 // 4
+        wanted = min(self._line.length, self._most)
+        many = self._line.length > self._most and self._asked > self._most * 3 // 4
         return self._asked if many else wanted
 
     async def _speak(self) -> None:
@@ -351,7 +404,7 @@ class SharedLimiter:
             answer = await self._book.tell(message)
         except Exception as error:  # noqa: BLE001 - those who wait are told
             self._forget_promises()
-            await self._go_on_without(error)
+            self._go_on_without(error)
         else:
             del self._ended[:told]
             self._heed(answer, began)
@@ -366,7 +419,7 @@ class SharedLimiter:
             member=self._member,
             terms=self._terms,
             lease=int(self._lease * SECOND),
-            need=min(len(self._waiting), self._most),
+            need=min(self._line.length, self._most),
             out=tuple(self._out),
             ended=tuple(one.told(now) for one in self._ended),
             seen=self._seen,
@@ -391,14 +444,17 @@ class SharedLimiter:
     def _tell_the_impatient(self, waits: list[float]) -> None:
         """Refuse those at once of whom it is known that they would have to wait too long."""
         first = 0
-        for place in [*self._waiting] if self._patience else ():
+        for place in self._line.order() if self._patience else ():
+            if place.done():
+                continue
             rounds, at = divmod(first, self._most)
             if at >= len(waits):
                 return
             wait = waits[at] + rounds * longest(self._terms) / SECOND
             max_wait = self._patience.pop(place, NEVER)
             if wait > max_wait:
-                self._waiting.refuse(place, self._too_long(wait, max_wait))
+                self._line.leave(place)
+                place.set_exception(self._too_long(wait, max_wait))
             else:
                 first += 1
 
@@ -416,6 +472,7 @@ class SharedLimiter:
             return
         now = self._loop().time()
         self._ended.append(_Ended(number, end, now, left, retry_after))
+        self._throttled += end is End.THROTTLED
         self._urgent = self._urgent or end in (End.THROTTLED, End.UNUSED)
         if retry_after is not None:
             self._opens = max(self._opens, now + retry_after)
@@ -438,7 +495,7 @@ class SharedLimiter:
         self._asked, self._come = 0, NEVER
         self._try_at = self._loop().time() + TRY_AGAIN
 
-    async def _go_on_without(self, error: Exception) -> None:
+    def _go_on_without(self, error: Exception) -> None:
         """Refuse those who wait, or keep to a limit of this process alone.
 
         It begins as if it had just been used up: nobody knows what the others sent.
@@ -448,10 +505,9 @@ class SharedLimiter:
         elif not self._local:
             local = LocalLimiter(self._alone, max_pause=self._max_pause)
             logger.warning("%s; %s is kept for this process alone", error, local)
-            for _ in range(min(one.requests for one in self._alone)):
-                (await local.acquire()).answered()
+            local.use_up()
             self._local = local
-            self._waiting.dismiss(_MovedError)
+            self._dismiss_line(_MovedError)
 
     def _return(self, local: LocalLimiter) -> None:
         """Share the limit again."""
@@ -459,11 +515,13 @@ class SharedLimiter:
         self._local = None
         local.dismiss(_MovedError)
 
-    async def _acquire_alone(self, local: LocalLimiter, until: float | None) -> Permit:
+    async def _acquire_alone(
+        self, local: LocalLimiter, until: float | None, priority: Priority
+    ) -> Permit:
         """Wait for a permit of this process alone; the ledger is told of it when it is back."""
         loop = self._loop()
         max_wait = None if until is None else max(0.0, until - loop.time())
-        permit = await local.acquire(max_wait=max_wait)
+        permit = await local.acquire(max_wait=max_wait, priority=priority)
         number = next(self._numbers)
         self._out[number] = loop.time()
 
@@ -475,24 +533,3 @@ class SharedLimiter:
             self._settle(number, end, retry_after)
 
         return Permit(permit.sent_at, settle)
-
-
-def limits_of(limits: Limit | str | Iterable[Limit]) -> tuple[Limit, ...]:
-    """Return limits as they may be given: one, its text, or several.
-
-    Raises:
-        InvalidInput: There is none.
-    """
-    if isinstance(limits, str):
-        return (TimeLimit.parse(limits),)
-    several = (limits,) if isinstance(limits, TimeLimit | TokenLimit) else tuple(limits)
-    if not several:
-        raise InvalidInput("a limiter needs at least one limit")
-    return several
-
-
-def _pace(limit: Limit, others: int) -> float:
-    """Return the seconds until somebody behind so many others may go, from a quiet start."""
-    if isinstance(limit, TokenLimit):
-        return max(0, others + 1 - limit.burst) / limit.refill
-    return others // limit.requests * limit.per

@@ -11,6 +11,7 @@ import enum
 from collections import Counter
 from typing import TYPE_CHECKING, Literal
 
+from .by_ids import SPOT_CHECK
 from .json_values import is_object
 from .models import EmailLog
 from .overlap import Item, Record, items
@@ -31,6 +32,12 @@ WORTH_A_PROBE = 3
 
 WORTH_A_LOOK_AT_ALL = 20
 """The same where there is no window: all that is kept would be swept."""
+
+FAR_DEARER = 1.5
+"""How many times dearer than the ids a sweep has to seem to be given up after its first pages."""
+
+A_TENTH = 0.1
+"""The part of what the ids cost that may be lost by looking at a window for longer."""
 
 NAMES = {"message_id": "messageId", "bulk_id": "bulkId"}
 
@@ -72,7 +79,8 @@ class Either:
         self._swept: set[LogsQuery] = set()
         self._found: set[str] = set()
         self._handed: Counter[Hashable] = Counter()
-        self._nameless = False
+        self._names: set[bool] = set()
+        self._pages = 0
         self._expired: tuple[Gap, ...] = ()
 
     def feed(self, ids: Iterable[object]) -> None:
@@ -128,9 +136,10 @@ class Either:
         if self._way is _Way.BY_ID:
             return ()  # it was on its way when the estimate changed
         mine = [record for record in wanted if self._is_mine(record)]
-        self._nameless |= any(getattr(log, self._field) is None for log in page.logs)
+        self._names.update(getattr(log, self._field) is not None for log in page.logs)
         new = self._sweep.answer(asked, page, mine)
         self._note(page, new)
+        self._pages += 1
         self._revise()
         return new
 
@@ -163,10 +172,18 @@ class Either:
         """Go on with the way that is cheaper from here; end a sweep that is at its end."""
         if self._sweep.over:
             self._end_sweep()
-        elif not self._forced and self._sweep.expected > self._by_ids.expected:
+        elif not self._forced and self._seems_dear():
             self._way = _Way.BY_ID
         else:
             self._way = _Way.SWEEP
+
+    def _seems_dear(self) -> bool:
+        """Say whether the sweep is given up: a page is a poor sample of its window."""
+        ids = self._by_ids.expected
+        looks = self._pages < 1 + A_TENTH * ids
+        left_open = len(self._by_ids.ids) - len(self._found)
+        sweep = self._sweep.expected + min(left_open, self._doubtful_ids or 0)
+        return sweep > (FAR_DEARER * ids if looks else ids)
 
     def _end_sweep(self) -> None:
         """Ask for ids only as far as the sweep left them open."""
@@ -175,7 +192,18 @@ class Either:
         open_ones = len(gaps) > len(self._expired)
         self._way = _Way.BY_ID
         if not open_ones:
-            self._by_ids.conclude(self._found, ask_rest=self._nameless)
+            self._by_ids.conclude(self._found, ask=self._doubtful_ids)
+
+    @property
+    def _doubtful_ids(self) -> int | None:
+        """How many ids that were not found are asked for all the same; None for all of them.
+
+        A log that does not tell its id may be of one of them. But a mail need not be of a bulk:
+        where some logs tell theirs, it is enough to look at a few.
+        """
+        if False not in self._names:
+            return 0
+        return SPOT_CHECK if True in self._names and self._field == "bulk_id" else None
 
     def refused(self, asked: LogsQuery, status: int) -> bool:
         """A request was refused for good: say whether something else is asked for instead."""
@@ -194,7 +222,7 @@ class Either:
         if self._way is not _Way.BY_ID:
             self._sweep.stop(why)
             self._expired = self._sweep.gaps
-            self._by_ids.conclude(self._found, ask_rest=True)
+            self._by_ids.conclude(self._found, ask=None)
             self._way = _Way.BY_ID
         self._swept.clear()
         self._by_ids.stop(why)
@@ -210,7 +238,8 @@ class Either:
         """Whether the window is looked at next."""
         if self._way is _Way.UNDECIDED:
             self._decide()
-        return self._way in {_Way.PROBE, _Way.SWEEP} and self._sweep.probing
+        plan = self._by_ids if self._way is _Way.BY_ID else self._sweep
+        return plan.probing
 
     @property
     def expected(self) -> float:

@@ -49,7 +49,7 @@ class View:
     @cached_property
     def inside(self) -> list[Item]:
         """The records of the stretch, and those that do not tell when they were sent."""
-        return [one for one in self.items if one.at is None or self.low <= one.at <= self.high]
+        return between(self.items, self.low, self.high)
 
     @cached_property
     def times(self) -> list[int]:
@@ -91,10 +91,28 @@ class Bearings:
 
 @attrs.define
 class Doubt:
-    """A page that may have been cut: it is whole if its parts are, and no larger together."""
+    """A page that may have been cut: it is whole if its parts are, and no larger together.
+
+    Attributes:
+        size: Its records.
+        inside: Those of its stretch.
+        parts: How many parts are not answered.
+        found: The records of the others.
+    """
 
     size: int
-    parts: int
+    inside: int
+    parts: int = 2
+    found: int = 0
+
+    def settle(self, view: View) -> None:
+        """Take note of a part that is whole."""
+        self.parts -= 1
+        self.found += len(view.inside)
+        if self.found > self.inside:
+            view.facts.distrust(self.size)
+        elif not self.parts:
+            view.facts.trust(self.size)
 
 
 @attrs.define(eq=False)
@@ -109,7 +127,7 @@ class Stretch:
         record_above: Whether a record is known in the millisecond after it.
         filters: What it is asked for with, beside the filters of the query.
         cursor: Where its next page begins.
-        rate: The records of a millisecond, as its last page had them; 0 while it had none.
+        size: How many records are asked for; as many as can be, without.
     """
 
     low: int
@@ -119,11 +137,16 @@ class Stretch:
     record_above: bool = False
     filters: Mapping[str, str] = NO_FILTERS
     cursor: str | None = None
-    rate: float = 0.0
+    size: int | None = None
 
     def take_in(self, view: View) -> Outcome:
         """Return what an answer leads to."""
         raise NotImplementedError
+
+    def begins_anew(self, view: View) -> bool:
+        """Say whether it can be asked for again with other bounds, and prepare for that."""
+        del view
+        return True
 
     @property
     def left(self) -> tuple[int, int]:

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from .chains import CURSOR_DIED, Chain
+from .chains import CURSOR_DIED, Chain, CursorCheck
 from .forward import FILL, Forward
 from .models import Gap
 from .moments import EVER, MILLISECOND, RETENTION, UNWAITED, instant, number
 from .overlap import Item, Record, Seen, beyond, items, seen
-from .page_facts import Choice, PageFacts, Verdict
-from .piles import UNPROVEN, Part
+from .page_facts import WHOLE_SECOND, Choice, PageFacts, Verdict
+from .piles import UNPROVEN, Part, Sample
 from .query import MAX_LIMIT, LogsQuery
 from .scans import Border, Scan
 from .stretches import Bearings, Doubtful, Outcome, Stretch, View, between
@@ -49,7 +49,6 @@ UNKEPT_SHARE = 20
 MOST_NEIGHBOURS = 64
 """The stretches whose undated records are remembered, at most."""
 
-WHOLE_SECOND = 1000
 FEW = 10
 
 
@@ -105,11 +104,12 @@ class Sweep:
         self._facts = facts
         self._cursors = cursors
         self._bearings = Bearings()
-        self._ready: deque[Stretch] = deque([self._stretch(*_window(query))])
+        self._window = _window(query)
+        self._ready: deque[Stretch] = deque([self._stretch(*self._window)])
         self._asked: dict[LogsQuery, Stretch] = {}
         self._undated = Undated()
         self._gaps: list[Gap] = []
-        self._rate = 0.0
+        self._met = self._met_in = 0
         self._side_by_side = False
 
     def _stretch(self, low: int, high: int) -> Scan | Chain:
@@ -141,21 +141,24 @@ class Sweep:
         """Return a request that holds the stretch, however bounds are taken."""
         if isinstance(stretch, Chain) and stretch.first:
             return attrs.evolve(stretch.first, cursor=stretch.cursor)
+        if isinstance(stretch, Sample):
+            return LogsQuery(limit=self._query.limit)
         query = self._first_request(stretch)
         if isinstance(stretch, Chain):
             stretch.first = query
         return query
 
     def _first_request(self, stretch: Stretch) -> LogsQuery:
-        facts, grain = self._facts, self._facts.grain
-        since = stretch.low // grain * grain - (facts.since_inclusive is not True)
-        until = stretch.high // grain * grain + grain - 1 + (facts.until_inclusive is not True)
+        first, last = self._window
+        since = max(first, stretch.low) - (self._facts.since_inclusive is not True)
+        until = min(last, stretch.high) + (self._facts.until_inclusive is not True)
         filters: dict[str, Any] = dict(stretch.filters)
         return attrs.evolve(
             self._query,
             sent_since=None if stretch.low == -EVER else instant(since),
             sent_until=None if stretch.high == EVER else instant(until),
-            use_cursor=isinstance(stretch, Chain),
+            limit=stretch.size or self._query.limit,
+            use_cursor=isinstance(stretch, Chain | CursorCheck),
             **filters,
         )
 
@@ -166,6 +169,7 @@ class Sweep:
         stretch = self._asked.pop(asked)
         self._tell_time(page)
         found = items(page, wanted)
+        self._learn_grain(stretch, found)
         view = View(page, found, stretch.low, stretch.high, self._facts, self._bearings)
         outcome = self._outcome(asked, stretch, view)
         hand = self._undated.new(asked, outcome.hand, self._facts)
@@ -174,34 +178,31 @@ class Sweep:
         self._gaps.extend(map(self._gap, outcome.gaps))
         self._note_expired(outcome)
         then = outcome.then
-        self._measure(then, view)
+        if not isinstance(stretch, Part | Sample):
+            self._measure(view)
         if not self._side_by_side and len(then) == 1:
             then = self._spread(then[0], view)
         self._ready.extendleft(reversed(then))
         return [item.record for item in hand if item.wanted]
 
     def _outcome(self, asked: LogsQuery, stretch: Stretch, view: View) -> Outcome:
-        if self._tells_seconds(view):
-            return Outcome(then=[stretch])
         learned = self._learn_bounds(asked, stretch, view)
-        if learned and not isinstance(stretch, Chain) and view.page.size > self._facts.whole:
+        if learned and stretch.begins_anew(view) and view.page.size > self._facts.whole:
             return Outcome(then=[stretch])  # it may be full of records that it need not hold
         if page_breaks_window(view.page) and view.verdict is not Verdict.WHOLE:
             return self._unkept(stretch, view)
         return stretch.take_in(view)
 
-    def _tells_seconds(self, view: View) -> bool:
-        """Say whether the service tells whole seconds, and records are beyond the stretch for it.
+    def _learn_grain(self, stretch: Stretch, found: list[Item]) -> None:
+        """Learn how finely timestamps are told, and let the stretch begin where one can be.
 
-        Such a record was sent within its second, nobody knows when.
+        Where they are told in whole seconds, the service knows better what was sent in the window
+        of a query that begins within one.
         """
-        if self._facts.grain > 1 or any(at % WHOLE_SECOND for at in view.times):
-            return False
-        if len(set(view.times)) < FEW:
-            return False
-        cut = view.low % WHOLE_SECOND or (view.high + 1) % WHOLE_SECOND
-        self._facts.grain = WHOLE_SECOND
-        return bool(cut) and len(view.inside) < len(view.items)
+        self._facts.learn_grain([one.at for one in found if one.at is not None])
+        grain = self._facts.grain
+        if stretch.low != -EVER:
+            stretch.low = max(stretch.low, self._window[0]) // grain * grain
 
     def _unkept(self, stretch: Stretch, view: View) -> Outcome:
         """Give a stretch up, whose answer holds too much else."""
@@ -249,43 +250,50 @@ class Sweep:
 
     def _gap(self, part: Doubtful) -> Gap:
         filters = {name: (value,) for name, value in part.filters.items()}
-        since = None if part.low == -EVER else instant(part.low)
-        until = None if part.high == EVER else instant(part.high)
+        (first, last), grain = self._window, self._facts.grain
+        low = max(first, part.low // grain * grain)
+        high = min(last, part.high // grain * grain + grain - 1)
+        since = None if part.low == -EVER else instant(low)
+        until = None if part.high == EVER else instant(high)
         return Gap(since, until, {**self._filters, **filters}, part.why)
 
-    def _measure(self, then: list[Stretch], view: View) -> None:
-        """Take note of how dense the records are where a stretch goes on."""
+    def _measure(self, view: View) -> None:
+        """Take note of how dense the records are."""
         if len(view.times) >= FEW:
-            self._rate = len(view.times) / (view.times[-1] - view.times[0] + 1)
-            for stretch in then:
-                stretch.rate = self._rate
+            self._met += len(view.times)
+            self._met_in += view.times[-1] - view.times[0] + 1
+
+    @property
+    def _rate(self) -> float:
+        """The records of a millisecond, on the average of the pages so far."""
+        return self._met / self._met_in if self._met_in else 0.0
 
     def _spread(self, stretch: Stretch, view: View) -> list[Stretch]:
         """Return a long stretch in two parts, to be asked for side by side."""
         if not isinstance(stretch, Scan | Chain) or len(view.times) < FEW:
             return [stretch]
-        if isinstance(stretch, Chain) and not stretch.ordered:
+        if isinstance(stretch, Chain) and not stretch.is_placed:
             return [stretch]
         if isinstance(stretch, Scan) and self._bearings.choice is not Choice.LATEST:
             return [stretch]
         low, high = stretch.left
         begin, end = self._bearings.span(low, high, view.times)
-        if self._rate * (end - begin) < MANY * self._facts.cap:
+        middle = (begin + end) // 2 // self._facts.grain * self._facts.grain
+        if self._rate * (end - begin) < MANY * self._facts.cap or middle <= low:
             return [stretch]
         self._side_by_side = True
-        middle = (begin + end) // 2 // self._facts.grain * self._facts.grain
         return [stretch, self._below(stretch, middle)]
 
     def _below(self, stretch: Scan | Chain, border: int) -> Stretch:
         """Take the part of a stretch that is below a millisecond away from it, and return it."""
         other = self._stretch(stretch.low, border - 1)
         other.known = between(stretch.known, other.low, other.high)
-        other.rate = stretch.rate
         stretch.low = border
         if isinstance(stretch, Chain):
             stretch.narrow = True
         elif isinstance(other, Scan):
-            other.above = stretch.below = Border(border)
+            other.above, other.below = Border(border), stretch.below
+            stretch.below = other.above
         stretch.known = between(stretch.known, border, stretch.high)
         return other
 
@@ -297,7 +305,8 @@ class Sweep:
                 continue
             low = max(stretch.low, edge)
             if low < edge + AT_RISK and self._is_long(stretch, low):
-                self._ready.appendleft(self._below(stretch, low + BOTTOM + 1))
+                border = (low + BOTTOM) // self._facts.grain * self._facts.grain
+                self._ready.appendleft(self._below(stretch, border))
                 return
             if low < edge + AT_RISK and place:
                 self._ready.remove(stretch)
@@ -308,7 +317,7 @@ class Sweep:
         """Say whether a stretch takes some time, and goes the wrong way."""
         if isinstance(stretch, Scan) and self._bearings.choice is not Choice.LATEST:
             return False
-        if isinstance(stretch, Chain) and not stretch.ordered:
+        if isinstance(stretch, Chain) and not stretch.is_placed:
             return False
         _, end = self._bearings.span(low, stretch.left[1], [])
         return end - low > 2 * BOTTOM and self._rate * (end - low) > 2 * self._facts.cap
@@ -317,13 +326,14 @@ class Sweep:
         """A request was refused for good: say whether something else is asked for instead."""
         del status
         stretch = self._asked[asked]
-        if isinstance(stretch, Part):  # its millisecond is a gap anyway
+        if isinstance(stretch, Part):
             del self._asked[asked]
+            self._gaps.extend(map(self._gap, stretch.refused()))
             return True
         if not isinstance(stretch, Chain) or stretch.cursor is None:
             return False
         del self._asked[asked]
-        if rest := stretch.rest():
+        if rest := stretch.rest(self._facts.grain):
             self._ready.appendleft(rest)
         else:
             self._gaps.append(self._gap(Doubtful(*stretch.left, CURSOR_DIED)))
@@ -362,7 +372,7 @@ class Sweep:
         begin, end = self._bearings.span(low, high, [])
         if isinstance(stretch, Forward):
             return 1 + stretch.density.expected(begin, end) / (FILL * self._facts.cap)
-        return 1 + (stretch.rate or self._rate) * (end - begin) / self._facts.cap
+        return 1 + self._rate * (end - begin) / self._facts.cap
 
 
 def widened(query: LogsQuery) -> LogsQuery:

@@ -25,6 +25,9 @@ CLOCK = 1_000
 EDGE = 5_000 + CLOCK
 """The milliseconds after the first answer in which records may expire without a word."""
 
+LAST = 999_000
+"""The microseconds of the last millisecond of a second."""
+
 Key = tuple[Any, ...]
 Life = tuple[float, float]
 
@@ -72,12 +75,12 @@ class Truth:
     @cached_property
     def sure(self) -> list[Record]:
         """The records that matched throughout, and that must be delivered."""
-        return [one for one in self.possible if self._throughout(one) and self._inside(one, 0)]
+        return [one for one in self.possible if self._throughout(one) and self._surely_inside(one)]
 
     @cached_property
     def expired(self) -> list[Record]:
         """The records that matched at first and expired meanwhile: delivered, or in a gap."""
-        return [one for one in self.possible if self.expires(one) and self._inside(one, 0)]
+        return [one for one in self.possible if self.expires(one) and self._surely_inside(one)]
 
     @cached_property
     def possible(self) -> list[Record]:
@@ -94,7 +97,8 @@ class Truth:
         """How many records of each group, and of all, a millisecond and its neighbours hold."""
         counts: defaultdict[int, Counter[str]] = defaultdict(Counter)
         for one in self.world.records:
-            for at in range(sent(one) - BESIDE, sent(one) + BESIDE + 1):
+            near = range(sent(one) - BESIDE, sent(one) + BESIDE + 1)
+            for at in set(map(self.world.shown, near)):
                 if self._ever(one):
                     counts[at].update({"all": 1, one.general_status or "none": 1})
         return counts
@@ -109,13 +113,28 @@ class Truth:
         """Return whether a page may not hold all that matches in a millisecond."""
         return self.crowds[at]["all"] >= self._reach
 
+    def is_ambiguous(self, at: int) -> bool:
+        """Return whether nothing can show that a page of a millisecond was not cut.
+
+        That is where there are no others, and its records can't be told apart by their status.
+        """
+        records = [one for one in self.world.records if self._ever(one)]
+        shown = self.world.shown
+        near = {at - BESIDE, at, at + BESIDE}
+        beside = [one for one in records if near & {shown(sent(one) + off) for off in (-1, 0, 1)}]
+        moves = at + self.world.settings.pending_for * 1000 > self.told.began
+        keys = {_key(one, self.world) for one in beside}
+        groups = {one.general_status for one in beside}
+        apart = len(keys) == len(beside) and len(groups) > 1 and groups <= {*GROUPS}
+        return self.world.suspicious <= len(beside) and (moves or not apart)
+
     def is_out_of_reach(self, record: Record) -> bool:
         """Return whether there may be no query that gets a record of a crowded millisecond.
 
         It may be in none of the groups that can be asked for, or in one that is as crowded, or on
         its way from one to another; or be taken for its twin that is.
         """
-        at, group = sent(record), record.general_status
+        at, group = self.world.shown(sent(record)), record.general_status
         if not self.is_crowded(at):
             return False
         if self.world.query.general_status or group not in GROUPS:
@@ -130,13 +149,8 @@ class Truth:
     @property
     def _reach(self) -> float:
         """The records of one millisecond that can't be had in full any more."""
-        world, settings = self.world, self.world.settings
-        if world.version == 1:
-            return world.capacity
-        life = settings.cursor_dies_after or settings.cursor_repeats_after or math.inf
-        return life * (
-            max(1, world.capacity // 2) if settings.cursor_short_pages else world.capacity
-        )
+        cursors_last = self.world.drawn["cursor_life"] in {"long", "repeats"}
+        return math.inf if self.world.version == 4 and cursors_last else self.world.capacity
 
     def _throughout(self, record: Record) -> bool:
         first, last = self._life(record)
@@ -161,16 +175,29 @@ class Truth:
 
     def _at_any_time(self, record: Record) -> bool:
         hides = "sentAt" in record.hidden | self.world.settings.absent
-        return self._ever(record) and self._inside(record, 1 if hides else 0, rounded=True)
+        near = hides or not self.world.settings.fraction
+        return self._ever(record) and self._inside(record, 1 if near else 0, rounded=True)
 
     def _inside(self, record: Record, beside: int, *, rounded: bool = False) -> bool:
         """Return whether a record was sent in the window, whose bounds belong to it."""
-        query = self.world.query
-        low = ms(query.sent_since) if query.sent_since else -math.inf
-        high = ms(query.sent_until) if query.sent_until else math.inf
+        low, high = self._window
         if rounded:
             low, high = _floor(low), -_floor(-high)
-        return low - beside <= sent(record) <= high + beside
+        return any(low - beside <= at <= high + beside for at in self._times(record))
+
+    def _surely_inside(self, record: Record) -> bool:
+        """Return whether a record was sent in the window, by its own time and as it is told."""
+        low, high = self._window
+        return all(low <= at <= high for at in self._times(record))
+
+    def _times(self, record: Record) -> tuple[int, int]:
+        return sent(record), self.world.shown(sent(record))
+
+    @property
+    def _window(self) -> tuple[float, float]:
+        query = self.world.query
+        low = ms(query.sent_since) if query.sent_since else -math.inf
+        return low, ms(query.sent_until) if query.sent_until else math.inf
 
     def _life(self, record: Record) -> Life:
         """Return from when until when a record matches the filters, wherever it was sent."""
@@ -262,18 +289,21 @@ def _of_gaps(truth: Truth) -> Iterator[str]:
 
 
 def _is_crowd(truth: Truth, gap: Gap) -> bool:
-    if not (gap.since and gap.until) or ms(gap.until) - ms(gap.since) > NARROW:
+    whole = not truth.world.settings.fraction or (gap.until and gap.until.microsecond == LAST)
+    narrow = NARROW + CLOCK if whole else NARROW
+    if not (gap.since and gap.until) or ms(gap.until) - ms(gap.since) > narrow:
         return False
+    first = truth.world.shown(math.floor(ms(gap.since)))
     return any(
-        truth.is_crowded(at)
-        for at in range(math.floor(ms(gap.since)), math.ceil(ms(gap.until)) + 1)
+        truth.is_crowded(at) or truth.is_ambiguous(at)
+        for at in range(first, math.ceil(ms(gap.until)) + 1)
     )
 
 
 def _is_expiry(truth: Truth, gap: Gap) -> bool:
     if truth.told.ended == truth.told.began or not gap.until:
         return False
-    return ms(gap.until) <= truth.told.ended - RETENTION + CLOCK
+    return ms(gap.until) <= truth.told.ended - RETENTION + 2 * CLOCK
 
 
 def _of_report(truth: Truth) -> Iterator[str]:
@@ -296,7 +326,7 @@ def _key(record: Record, world: World) -> Key:
         record.message_id,
         record.destination,
         record.bulk_id,
-        None if hides else sent(record),
+        None if hides else world.shown(sent(record)),
         record.sender,
         record.text,
     )

@@ -90,6 +90,7 @@ async def _told(
 def _scaled(client: EmailLogsClient, world: World) -> Pull:
     """Return a pull whose requests ask for the pages of the world."""
     client._pages.cap = world.page
+    client._pages.whole = world.suspicious - 1
     pull = client.logs(world.query)
     sweep: Any = pull._plan
     sweep._query = attrs.evolve(sweep._query, limit=world.page)

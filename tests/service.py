@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from infobip_email_logs import ApiKey, EmailLogsClient, Pull
+from infobip_email_logs import ApiKey, EmailLogsClient, IncompleteError, Pull
 from infobip_email_logs.models import EmailLog
 from infobip_email_logs.sandbox import Sandbox, Settings, Traffic
 
@@ -33,3 +33,14 @@ async def all_of(pull: Pull) -> list[EmailLog]:
 def ids_of(logs: list[EmailLog]) -> list[str]:
     """Return the message ids of logs, in order."""
     return sorted(log.message_id or "" for log in logs)
+
+
+async def delivered(pull: Pull) -> tuple[list[EmailLog], IncompleteError | None]:
+    """Return what a pull delivers, and how it ends."""
+    logs: list[EmailLog] = []
+    try:
+        async for log in pull:
+            logs += [log]
+    except IncompleteError as error:
+        return logs, error
+    return logs, None

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from infobip_email_logs.errors import LimiterUnavailable
 from infobip_email_logs.ledger import SECOND, Answer, Ledger, Message
+from infobip_email_logs.line import Priority
 from infobip_email_logs.shared_limiter import SharedLimiter
 
 
@@ -56,10 +57,16 @@ class Account:
         self.arrivals: list[float] = []
 
     async def ask(
-        self, limiter: SharedLimiter, there: float = 0.0, back: float = 0.0, **options: float
+        self,
+        limiter: SharedLimiter,
+        there: float = 0.0,
+        back: float = 0.0,
+        *,
+        max_wait: float | None = None,
+        priority: Priority = Priority.LOOKUP,
     ) -> float:
         """Send a request through a limiter; return when it left."""
-        permit = await limiter.acquire(**options)
+        permit = await limiter.acquire(max_wait=max_wait, priority=priority)
         left = now()
         try:
             await asyncio.sleep(there)

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
-from service import SMALL, all_of, ids_of, service
+from service import SMALL, all_of, delivered, ids_of, service
 
 from infobip_email_logs import (
     ApiKey,
@@ -63,10 +63,10 @@ async def test_a_source_of_ids_that_is_cancelled_ends_the_pull() -> None:
 class CancelledLimiter(LocalLimiter):
     """A limiter in which something is cancelled."""
 
-    async def acquire(self, *, max_wait: float | None = None) -> Permit:
+    async def acquire(self, **options: Any) -> Permit:
         """Wait for something that was cancelled."""
         await cancelled()
-        return await super().acquire(max_wait=max_wait)
+        return await super().acquire(**options)
 
 
 async def test_a_request_that_is_cancelled_from_within_ends_the_pull() -> None:
@@ -364,3 +364,14 @@ async def test_a_proxy_is_asked_instead_of_the_service() -> None:
     assert seen == [
         ("http://localhost:1/email/1/logs?limit=1", "Basic dXNlcjptYWRlLXVwLXBhc3N3b3Jk")
     ]
+
+
+async def test_logs_without_an_id_come_once_though_lists_are_ignored() -> None:
+    """Each list brings all of them anew; that some are left out is said, since twins may be two."""
+    settings = Settings(v1_limits=(), v1_message_ids="ignored", absent={"messageId"})
+    async with service(settings, Traffic(bulks=0, loose=30)) as (sandbox, client):
+        ids = [f"{number:0>100}" for number in range(60)]
+        logs, error = await delivered(client.logs_by_message_id(ids))
+        assert len(logs) == len(sandbox.records)
+        assert isinstance(error, IncompleteError)
+        assert {gap.why for gap in error.gaps} >= {"unproven"}

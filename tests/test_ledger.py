@@ -2,6 +2,7 @@
 
 import pytest
 
+from infobip_email_logs.bucket import TokenLimit, limits_of
 from infobip_email_logs.errors import InvalidInput
 from infobip_email_logs.host_limiter import from_json, to_json
 from infobip_email_logs.ledger import (
@@ -13,7 +14,7 @@ from infobip_email_logs.ledger import (
     Ledger,
     Message,
     Terms,
-    TokenLimit,
+    terms_of,
 )
 
 TERMS = (Terms(2, 10 * SECOND),)
@@ -140,17 +141,14 @@ def test_limits_become_terms() -> None:
 
 
 @pytest.mark.parametrize(
-    "given",
-    [
-        {"burst": 0, "refill": 1},
-        {"burst": True, "refill": 1},
-        {"burst": 1.5, "refill": 1},
-        {"burst": 1, "refill": 0},
-        {"burst": 1, "refill": float("nan")},
-        {"burst": 1, "refill": "1"},
-    ],
+    "text", ["10001/60s", "10001+1/s", "1/9000h", "1+0.1/9000h", "10000+1/h", "60/60s, 1/9000h"]
 )
-def test_a_bucket_that_can_not_be_kept_is_refused(given: dict[str, float]) -> None:
-    """When it is built."""
-    with pytest.raises(InvalidInput):
-        TokenLimit(**given)  # type: ignore[arg-type]
+def test_a_limit_that_can_not_be_shared_is_refused(text: str) -> None:
+    """When it is built; the message names the limit, and what can be kept."""
+    with pytest.raises(InvalidInput, match=r"10000 requests .* within a year; \d"):
+        terms_of(limits_of(text))
+
+
+def test_limits_up_to_the_bounds_are_shared() -> None:
+    """They come to terms, one for each."""
+    assert len(terms_of(limits_of("10000/60s, 1/8784h, 10000+1/s"))) == 3

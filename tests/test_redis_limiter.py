@@ -11,8 +11,8 @@ from redis_server import Server, serving, settle
 from sharing import Account, fullest, now
 
 from infobip_email_logs import InvalidInput, TimeLimit
+from infobip_email_logs.bucket import Limit, TokenLimit
 from infobip_email_logs.errors import LimiterUnavailable
-from infobip_email_logs.ledger import TokenLimit
 from infobip_email_logs.redis_limiter import SHA, RedisLimiter
 
 pytestmark = pytest.mark.real_time
@@ -271,6 +271,6 @@ async def test_what_can_not_be_kept_is_refused_when_it_is_built(
 
 async def test_a_share_of_a_bucket_is_a_limit_of_its_own(client: redis.asyncio.Redis) -> None:
     """A quarter of the burst, in the time in which a quarter of the rate refills it."""
-    limits: list[TokenLimit | TimeLimit] = [TokenLimit(burst=8, refill=2), TimeLimit(60)]
+    limits: list[Limit] = [TokenLimit(burst=8, refill=2), TimeLimit(60)]
     limiter = RedisLimiter(client, limits, key="k", on_outage="local", share=0.25)
-    assert list(map(str, limiter._alone)) == ["2/4s", "15/60s"]
+    assert list(map(str, limiter._alone)) == ["2+0.5/s", "15/60s"]

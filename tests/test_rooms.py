@@ -20,7 +20,7 @@ ROOMS: dict[str, str] = {
     "wire": "errors json_values models moments query",
     "bucket": "errors",
     "batches": "errors wire",
-    "matching": "wire",
+    "matching": "moments wire",
     "lists": "batches models query",
     "moments": "",
     "page_facts": "query",
@@ -30,46 +30,47 @@ ROOMS: dict[str, str] = {
     "piles": "models overlap page_facts plans stretches",
     "forward": "density moments page_facts piles stretches",
     "scans": "forward overlap page_facts piles stretches",
-    "chains": "errors overlap piles query scans stretches",
+    "chains": "errors overlap page_facts piles query scans stretches",
     "sweep": "chains forward models moments overlap page_facts piles query scans stretches wire",
     "plans": "models overlap query",
-    "by_ids": "batches lists models moments page_facts plans query sweep",
-    "strategies": "json_values models overlap sweep",
+    "by_ids": "batches lists models moments overlap page_facts piles plans query sweep",
+    "strategies": "by_ids json_values models overlap sweep",
     "report": "errors models",
     "retry": "errors",
     "one_loop": "errors",
     "gate": "",
-    "limiter": "bucket errors gate one_loop",
+    "caution": "bucket",
+    "budget": "bucket caution errors gate",
+    "line": "",
+    "limiter": "bucket budget errors line one_loop",
     "ledger": "bucket errors",
-    "waiting": "",
-    "shared_limiter": "bucket errors ledger limiter one_loop waiting",
-    "host_limiter": "errors ledger shared_limiter",
-    "redis_limiter": "errors ledger bucket shared_limiter",
+    "shared_limiter": "bucket errors ledger limiter line one_loop",
+    "host_limiter": "bucket errors ledger shared_limiter",
+    "redis_limiter": "bucket errors ledger shared_limiter",
     "accounts": "auth network",
     "network": "errors",
     "tokens": "auth errors wire",
     "transport": "auth errors network tokens version wire",
-    "asking": "errors limiter matching models moments query report retry transport wire",
+    "asking": "errors limiter line matching models moments query report retry transport wire",
     "feeding": "",
     "pull": "errors matching models plans query report",
     "lookups": "batches errors lists models pull query",
-    "client": "asking auth batches bucket by_ids errors feeding limiter lists lookups models"
+    "client": "asking auth batches bucket by_ids errors feeding limiter line lists lookups models"
     " network one_loop page_facts plans pull query report retry shared_limiter strategies sweep"
     " transport wire",
     "settings": "auth errors",
     "sandbox": "",
     "cli": EVERYTHING,
-    "__init__": "accounts auth bucket client errors host_limiter ledger limiter lookups models"
+    "__init__": "accounts auth bucket client errors host_limiter limiter line lookups models"
     " network pull query report retry settings version",
     "__main__": "cli",
 }
 """Room → the rooms that it may import. A room is a module, or a folder with all of its files."""
 
 PURE = (
-    "accounts auth batches bucket by_ids chains density errors forward gate json_values ledger"
-    " lists matching"
-    " models moments network overlap page_facts piles plans query report scans strategies"
-    " stretches sweep wire"
+    "accounts auth batches bucket budget by_ids caution chains density errors forward gate"
+    " json_values ledger line lists matching models moments network overlap page_facts piles plans"
+    " query report scans strategies stretches sweep wire"
 )
 """These wait for nothing and know no clock: they import none of `WORLD`."""
 

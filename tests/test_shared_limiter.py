@@ -11,18 +11,16 @@ from sharing import Account, Shelf, between, fullest, now
 from virtual_time import VirtualTimeLoop
 
 from infobip_email_logs import InvalidInput, InvalidState, Permit, TimeLimit, WaitTooLong
-from infobip_email_logs.bucket import GRACE, SLACK
+from infobip_email_logs.bucket import GRACE, SLACK, Limit, TokenLimit
 from infobip_email_logs.errors import LimiterUnavailable
-from infobip_email_logs.ledger import FRESH, SECOND, Answer, Message, TokenLimit
-from infobip_email_logs.shared_limiter import Limit, SharedLimiter
+from infobip_email_logs.ledger import FRESH, SECOND, Answer, Message
+from infobip_email_logs.shared_limiter import SharedLimiter
 
 SOON = 0.02
 """Seconds by which a caller may be late because its process asks again."""
 
 
-def sharers(
-    count: int, limit: TimeLimit | TokenLimit, shelf: Shelf | None = None
-) -> list[SharedLimiter]:
+def sharers(count: int, limit: Limit, shelf: Shelf | None = None) -> list[SharedLimiter]:
     """Return the limiters of so many processes."""
     shelf = shelf or Shelf()
     return [SharedLimiter(shelf, limit) for _ in range(count)]
@@ -115,7 +113,7 @@ async def test_a_waiter_cancelled_in_the_turn_of_its_grant_gives_its_token_back(
     second = await waiting(one)
     third = await waiting(other)
     first.unused()
-    while one._waiting:
+    while one.waiting:
         await asyncio.sleep(0)
     second.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -456,7 +454,7 @@ async def test_who_is_cancelled_in_the_turn_of_its_refusal_is_refused() -> None:
     (limiter,) = sharers(1, TimeLimit(1, per=10), shelf)
     waits = asyncio.create_task(limiter.acquire())
     await asyncio.sleep(0)
-    while limiter._waiting:
+    while limiter.waiting:
         await asyncio.sleep(0)
     waits.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -6,11 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from service import all_of, ids_of, service
+from service import all_of, delivered, ids_of, service
 
 from infobip_email_logs import (
-    EmailLog,
-    IncompleteError,
     InvalidInput,
     InvalidState,
     LogsQuery,
@@ -18,8 +16,7 @@ from infobip_email_logs import (
     ServerError,
     TimeLimit,
 )
-from infobip_email_logs.pull import Pull
-from infobip_email_logs.sandbox import Fault, Record, Sandbox, Settings, Traffic
+from infobip_email_logs.sandbox import STATUSES, Fault, Record, Sandbox, Settings, Traffic
 
 BULKS = Traffic(bulks=60, bulk_size=(40, 60), loose=200, hours=3)
 NO_LIMIT = Settings(v1_limits=(), v4_limits=())
@@ -33,17 +30,6 @@ def window(sandbox: Sandbox, **more: Any) -> LogsQuery:
 def truth(sandbox: Sandbox, **filters: Any) -> list[str]:
     """Return the message ids of what matches."""
     return sorted(record.message_id or "" for record in sandbox.matching(**filters))
-
-
-async def delivered(pull: Pull) -> tuple[list[EmailLog], IncompleteError | None]:
-    """Return what a pull delivers, and how it ends."""
-    logs: list[EmailLog] = []
-    try:
-        async for log in pull:
-            logs += [log]
-    except IncompleteError as error:
-        return logs, error
-    return logs, None
 
 
 async def test_many_bulks_of_a_window_are_swept() -> None:
@@ -342,3 +328,28 @@ async def test_the_last_page_that_is_wanted_is_the_last_request() -> None:
         assert (await pull.plan()).requests == 1
         assert len(await all_of(pull)) == 10
         assert len(box.arrivals) == 1
+
+
+async def test_what_parts_proved_once_is_not_doubted_again() -> None:
+    """Sixty logs of one millisecond, and no others, are no gap, however often they are asked."""
+    async with service(NO_LIMIT, Traffic(bulks=0, loose=0)) as (sandbox, client):
+        sent = sandbox.now() - timedelta(hours=1)
+        names = ("DELIVERED_TO_HANDSET", "REJECTED_NETWORK")
+        sandbox.extend(
+            Record(message_id=f"m{number}", sent_at=sent, status=STATUSES[names[number % 2]])
+            for number in range(60)
+        )
+        for _ in range(3):
+            assert len(await all_of(client.logs())) == 60
+        assert len(sandbox.arrivals) < 15
+
+
+async def test_a_cut_that_one_pull_met_is_known_to_the_next() -> None:
+    """Halves that hold more than the whole show that it was cut, and the next one may be."""
+    cut = Settings(v1_limits=(), page_cap=60)
+    async with service(cut, Traffic(bulks=0, loose=0)) as (box, client):
+        for number in range(70):
+            box.add(message_id=f"m{number}", sent_at=box.now() - timedelta(minutes=number + 0.5))
+        assert len(await all_of(client.logs())) == 70
+        query = LogsQuery(sent_until=box.now() - timedelta(minutes=5))
+        assert len(await all_of(client.logs(query))) == 65

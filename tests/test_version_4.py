@@ -137,7 +137,7 @@ async def test_messages_are_asked_for_in_lists(settings: Settings, repeat: bool)
 
 @pytest.mark.parametrize(("settings", "repeat"), BOTH_WAYS)
 async def test_bulks_are_asked_for_in_lists(settings: Settings, repeat: bool) -> None:  # noqa: FBT001 - a row of the table
-    """Sixty small bulks are one request, where version 1 needs one for each."""
+    """Sixty small bulks are one request, and one that shows that the service keeps cursors."""
     options: dict[str, Any] = {"api_version": 4, "repeat_list_keys": repeat}
     async with service(settings, FEW, **options) as (sandbox, client):
         pull = client.logs_by_bulk_id(sandbox.bulk_ids)
@@ -145,7 +145,8 @@ async def test_bulks_are_asked_for_in_lists(settings: Settings, repeat: bool) ->
         wanted = [one.message_id or "" for one in sandbox.records if one.bulk_id]
         assert ids_of(logs) == sorted(wanted)
         assert pull.missing_ids == ()
-        (told,) = asked(sandbox)
+        told, check = asked(sandbox)
+        assert dict(check) == {"limit": "1", "useCursor": "true"}
         lists = [value for name, value in told if name == "bulkId"]
         assert ",".join(lists).split(",") == sandbox.bulk_ids
         assert len(lists) == (60 if repeat else 1)
@@ -287,3 +288,15 @@ def test_no_list_with_repeated_keys_is_too_long(ids: list[str], field: str, leng
         query = LogsQuery(**{field: batch})  # type: ignore[arg-type]
         travelled = REPEATING.request(query, URL("http://a")).url.raw_query_string
         assert len(travelled) - len(f"{name}=") <= length
+
+
+async def test_the_pages_of_large_lists_are_planned() -> None:
+    """The first list tells how large bulks are, and its page is not asked for again."""
+    crowd = Traffic(bulks=120, bulk_size=(80, 120), loose=0)
+    unlimited = Settings(v4_limits=())
+    async with service(unlimited, crowd, api_version=4) as (sandbox, client):
+        pull = client.logs_by_bulk_id(sandbox.bulk_ids, strategy="by_id")
+        plan = await pull.plan()
+        assert len(sandbox.arrivals) == 1
+        assert len(await all_of(pull)) == len(sandbox.records)
+        assert 0.8 < plan.requests / len(sandbox.arrivals) < 1.25

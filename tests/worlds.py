@@ -14,6 +14,7 @@ from typing import Any
 import attrs
 
 from infobip_email_logs import LogsQuery
+from infobip_email_logs.page_facts import SMALLEST_CAP
 from infobip_email_logs.sandbox import STATUSES, Record, Settings, Status
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
@@ -38,7 +39,7 @@ DIMENSIONS: Mapping[str, tuple[Any, ...]] = {
     "cap": ("none", "none", "none", "low", "odd", "half"),
     "cursor_end": ("absent", "null", "empty_page"),
     "short_pages": (False, True),
-    "cursor_life": ("long", "long", "dies", "repeats"),
+    "cursor_life": ("long", "long", "long", "dies", "repeats", "none"),
     "pace": ("quick", "quick", "slow"),
     "latency": ("none", "some"),
     "concurrency": (1, 3, 8),
@@ -53,6 +54,7 @@ DIMENSIONS: Mapping[str, tuple[Any, ...]] = {
     "late": ("none", "none", "slow logs", "stragglers"),
     "expiring": ("none", "none", "some"),
     "hidden": ("none", "none", "none", "none", "none", "some", "all"),
+    "fraction": (True, True, True, False),
     "offset": ("Z", "+0000", "+01:00"),
 }
 """What is drawn, and from what: a value that stands there twice is drawn twice as often."""
@@ -97,6 +99,16 @@ class World:
     def capacity(self) -> int:
         """How many records a page really holds."""
         return capacity(self.page, self.settings.page_cap)
+
+    def shown(self, at: int) -> int:
+        """Return how an instant is told, both in milliseconds from :data:`NOW`."""
+        now = NOW.microsecond // 1000
+        return at if self.settings.fraction else (at + now) // 1000 * 1000 - now
+
+    @property
+    def suspicious(self) -> int:
+        """The records of a page from which on the service may be suspected to cut it."""
+        return min(SMALLEST_CAP, self.page // 3)
 
     def __str__(self) -> str:
         """Return what there is to know, to read."""
@@ -172,7 +184,7 @@ def world(seed: str, page: int = SMALL_PAGE, **fixed: Any) -> World:
 
 
 def _settings(drawn: Drawn, rng: random.Random, page: int) -> Settings:
-    dies, repeats = (drawn["cursor_life"] == name for name in ("dies", "repeats"))
+    none, dies, repeats = (drawn["cursor_life"] == name for name in ("none", "dies", "repeats"))
     life = rng.randint(1, 4)
     return Settings(
         v1_limits=(),
@@ -190,8 +202,10 @@ def _settings(drawn: Drawn, rng: random.Random, page: int) -> Settings:
         cursor_short_pages=drawn["short_pages"],
         cursor_dies_after=life if dies else None,
         cursor_repeats_after=life if repeats else None,
+        ignored_filters={"useCursor"} if none else (),
         absent={"sentAt"} if drawn["hidden"] == "all" else (),
         offset=drawn["offset"],
+        fraction=drawn["fraction"],
     )
 
 

@@ -6,8 +6,8 @@ import os
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..accounts import account_key
-from ..bucket import TimeLimit
-from ..client import LIMIT_V1, LIMIT_V4, EmailLogsClient
+from ..bucket import LIMIT_V1, LIMIT_V4
+from ..client import EmailLogsClient
 from ..errors import InvalidInput
 from ..host_limiter import HostLimiter
 from ..limiter import LocalLimiter
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
     from ..auth import Auth, OAuth2
+    from ..bucket import Limit
     from ..limiter import Limiter
 
 REDIS_URL = "INFOBIP_REDIS_URL"
@@ -51,7 +52,7 @@ class Connection(EmailLogsClient):
             await self._redis.aclose()
 
 
-def limiter(limit: TimeLimit, key: str, kind: str | None, redis: Redis | None) -> Limiter:
+def limiter(limit: Limit | str, key: str, kind: str | None, redis: Redis | None) -> Limiter:
     """Return the limiter of a kind; with Redis, where there is one, else with this host's file."""
     if kind == "process":
         return LocalLimiter(limit)
@@ -62,9 +63,9 @@ def limiter(limit: TimeLimit, key: str, kind: str | None, redis: Redis | None) -
     return HostLimiter(limit, key=key)
 
 
-def _limit(rate: str | None, api_version: int) -> TimeLimit:
+def _limit(rate: str | None, api_version: int) -> Limit | str:
     if rate is not None:
-        return TimeLimit.parse(rate)
+        return rate
     return LIMIT_V4 if api_version == 4 else LIMIT_V1  # noqa: PLR2004 - it is called so
 
 

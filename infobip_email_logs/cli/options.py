@@ -72,7 +72,8 @@ connection_options = _together(
     click.option(
         "--rate",
         metavar="N/TIME",
-        help="The requests that the account may make; 60/60s by default, in version 4 120/60s.",
+        help="The requests that the account may make; 60/60s by default, in version 4 120/60s. "
+        "20+10/s is a burst and its refill.",
     ),
     click.option(
         "--limiter",

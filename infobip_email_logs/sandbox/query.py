@@ -107,11 +107,12 @@ def read(version: int, given: list[Parameter], settings: Settings) -> Question:
         Refused: A parameter is malformed.
     """
     values = _grouped(given)
+    keeps_cursors = version == _V4 and "useCursor" not in settings.ignored_filters
     return Question(
         wanted=_Reader(version, settings).wanted(values),
         limit=_limit(values),
-        use_cursor=version == _V4 and _use_cursor(values),
-        cursor=_cursor(values) if version == _V4 else None,
+        use_cursor=keeps_cursors and _use_cursor(values),
+        cursor=_cursor(values) if keeps_cursors else None,
         mark=_mark(values),
     )
 

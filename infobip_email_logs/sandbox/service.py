@@ -205,12 +205,13 @@ class _Visit:
         page, at = self.service.logs(question, self.settings, self.request.now)
         form = self._form() if version == 1 else "json"
         written = self.service.written(Wording.of(version, form, self.settings), page, at)
-        return page_answer(version, form, written, self._cursor(question, page))
+        return page_answer(version, form, written, self._cursor(version, question, page))
 
-    def _cursor(self, question: Question, page: Page) -> dict[str, Any] | None:
-        if not question.use_cursor:
+    def _cursor(self, version: int, question: Question, page: Page) -> dict[str, Any] | None:
+        tells_none = self.settings.cursor_end == "null"
+        if version == 1 or not (question.use_cursor or tells_none):
             return None
-        if page.next_cursor is None and self.settings.cursor_end != "null":
+        if page.next_cursor is None and not tells_none:
             return {"limit": question.limit}
         return {"limit": question.limit, "nextCursor": page.next_cursor}
 

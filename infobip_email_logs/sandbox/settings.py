@@ -76,8 +76,8 @@ class Settings:
         longest_list: The most characters of a list of ids, as they travel in the URL.
         longest_url: The most characters of the URL; beyond it the answer is 414.
         xml: Whether ``Accept: application/xml`` is heeded.
-        cursor_end: How the last page is told: without ``nextCursor``, with a null, or by an empty
-            page after a full one.
+        cursor_end: How the last page is told: without ``nextCursor``, with a null (as is every page
+            that is asked for without ``useCursor``), or by an empty page after a full one.
         cursor_short_pages: Whether pages are half empty while there is a next one.
         cursor_repeats_after: After so many pages, ``nextCursor`` is the cursor just used.
         cursor_dies_after: After so many pages, the cursor is refused with a 400.

@@ -22,10 +22,12 @@ class Found:
     Attributes:
         records: The records, as they were sent.
         next_cursor: Where the next page begins; None where the answer names none.
+        tells_next: Whether the answer has a word on cursors at all.
     """
 
     records: list[Any]
     next_cursor: str | None = None
+    tells_next: bool = False
 
 
 def document(body: bytes, page: int) -> Generator[None, None, Any]:

@@ -56,6 +56,7 @@ def read(
         query.limit or DEFAULT_LIMIT,
         date=notices(reply).date,
         next_cursor=found.next_cursor,
+        tells_next=query.use_cursor and found.tells_next,
     )
 
 

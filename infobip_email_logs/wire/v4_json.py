@@ -82,8 +82,8 @@ def results(body: bytes, page: int) -> Generator[None, None, Found]:
         DecodeError: The answer is no page, or its cursor is none.
     """
     parsed = yield from document(body, page)
-    found = records(parsed, page)
-    return Found(found, _next_cursor(parsed.get("cursor"), page))
+    found, told = records(parsed, page), parsed.get("cursor")
+    return Found(found, _next_cursor(told, page), tells_next=told is not None)
 
 
 def _next_cursor(told: Any, page: int) -> str | None:

@@ -148,6 +148,7 @@ def test_any_body_gives_an_error_and_no_other(body: Any) -> None:
         ("Wed, 21 Oct 2026 07:28:30 GMT", 30.0),
         ("Wed, 21 Oct 2026 07:27:00 GMT", 0.0),
         ("999999999999999999", LONGEST),
+        ("9" * 35, LONGEST),
         ("Fri, 31 Dec 9999 23:59:59 GMT", LONGEST),
         ("inf", LONGEST),
         ("-1", None),
