@@ -222,9 +222,13 @@ class LocalLimiter:
             if max_wait is not None:
                 self._patience.pop(place)[0].cancel()
 
-    def use_up(self) -> None:
-        """Take it that all that the limits allow at once has just been asked for."""
-        self._budget.use_up(self._loop().time())
+    def use_up(self, *, silence: float = 0.0) -> None:
+        """Take it that all that the limits allow at once has just been asked for.
+
+        Args:
+            silence: The seconds for which a 429 forbids every request besides.
+        """
+        self._budget.use_up(self._loop().time(), silence)
 
     def dismiss(self, why: Callable[[], Exception]) -> None:
         """Let nobody who waits now wait any longer: each is told why."""

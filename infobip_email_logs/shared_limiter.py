@@ -505,7 +505,7 @@ class SharedLimiter:
         elif not self._local:
             local = LocalLimiter(self._alone, max_pause=self._max_pause)
             logger.warning("%s; %s is kept for this process alone", error, local)
-            local.use_up()
+            local.use_up(silence=self.pause)
             self._local = local
             self._dismiss_line(_MovedError)
 

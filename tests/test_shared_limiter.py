@@ -4,16 +4,26 @@ import asyncio
 import contextlib
 import random
 
+import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sharing import Account, Shelf, between, fullest, now
 from virtual_time import VirtualTimeLoop
 
-from infobip_email_logs import InvalidInput, InvalidState, Permit, TimeLimit, WaitTooLong
+from infobip_email_logs import (
+    InvalidInput,
+    InvalidState,
+    Permit,
+    Priority,
+    Snapshot,
+    TimeLimit,
+    WaitTooLong,
+)
 from infobip_email_logs.bucket import GRACE, SLACK, Limit, TokenLimit
 from infobip_email_logs.errors import LimiterUnavailable
 from infobip_email_logs.ledger import FRESH, SECOND, Answer, Message
+from infobip_email_logs.line import IN_A_ROW
 from infobip_email_logs.shared_limiter import SharedLimiter
 
 SOON = 0.02
@@ -73,6 +83,50 @@ async def test_those_who_came_first_go_first_in_all_processes() -> None:
         await asyncio.sleep(0.01)
     await asyncio.gather(*tasks)
     assert order == list(range(9))
+
+
+async def test_lookups_go_before_bulk_pulls_and_neither_starves() -> None:
+    """In one process, each in its own order; what another process asked for before goes before."""
+    one, other = sharers(2, TimeLimit(1, per=1))
+    account, order = Account(), list[str]()
+
+    async def caller(name: str, limiter: SharedLimiter, priority: Priority) -> None:
+        await account.ask(limiter, priority=priority)
+        order.append(name)
+
+    await account.ask(one)
+    tasks = [asyncio.create_task(caller("other's", other, Priority.BULK))]
+    await asyncio.sleep(0.001)
+    bulk = [f"bulk {number}" for number in range(3)]
+    lookups = [f"lookup {number}" for number in range(IN_A_ROW + 1)]
+    tasks += [asyncio.create_task(caller(name, one, Priority.BULK)) for name in bulk]
+    tasks += [asyncio.create_task(caller(name, one, Priority.LOOKUP)) for name in lookups]
+    await asyncio.gather(*tasks)
+    assert order == ["other's", *lookups[:-1], bulk[0], lookups[-1], *bulk[1:]]
+
+
+async def test_a_bulk_pull_is_told_that_lookups_go_before_it() -> None:
+    """A wait that is known to be too long is refused for those who would wait so long only."""
+    (limiter,) = sharers(1, TimeLimit(1, per=10))
+    account = Account()
+    await account.ask(limiter)
+    bulk = asyncio.create_task(account.ask(limiter, max_wait=15, priority=Priority.BULK))
+    lookup = asyncio.create_task(account.ask(limiter, max_wait=15))
+    start = now()
+    with pytest.raises(WaitTooLong) as caught:
+        await bulk
+    assert now() - start < SOON
+    assert caught.value.wait == pytest.approx(20, abs=0.1)
+    assert await lookup - start == pytest.approx(10, abs=SOON)
+
+
+async def test_a_priority_that_does_not_exist_is_refused() -> None:
+    """And so is a patience that is no number."""
+    (limiter,) = sharers(1, TimeLimit(1, per=10))
+    with pytest.raises(InvalidInput, match="Priority"):
+        await limiter.acquire(priority="bulk")  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput, match="nan"):
+        await limiter.acquire(max_wait=float("nan"))
 
 
 async def test_nobody_asks_in_vain() -> None:
@@ -448,6 +502,15 @@ async def test_alone_a_429_is_heeded_and_patience_kept() -> None:
     await limiter.aclose()
 
 
+async def test_alone_a_share_of_several_limits_begins_used_up_in_all_of_them() -> None:
+    """Not in the smallest one only."""
+    alone = [TimeLimit(3, per=10), TokenLimit(burst=1, refill=1)]
+    limiter = SharedLimiter(Shelf(away=True), TimeLimit(9, per=10), alone=alone)
+    account, start = Account(), now()
+    await account.ask(limiter)
+    assert now() - start == pytest.approx(10, abs=SOON)
+
+
 async def test_who_is_cancelled_in_the_turn_of_its_refusal_is_refused() -> None:
     """Nothing was granted, so nothing is given back."""
     shelf = Shelf(away=True)
@@ -516,10 +579,32 @@ async def test_what_breaks_on_the_way_is_told_to_those_who_wait() -> None:
     assert not limiter._ended
 
 
+async def test_a_snapshot_tells_what_this_process_knows() -> None:
+    """Its callers and its 429s, also while it is alone; nobody but the ledger knows the tokens."""
+    shelf = Shelf()
+    limits, share = [TimeLimit(4, per=10), TokenLimit(burst=3, refill=2)], TimeLimit(2, per=10)
+    limiter = SharedLimiter(shelf, limits, alone=[share])
+    known = Snapshot(tokens=None, waiting=0, not_before=0.0, throttled=0, rate=0.4, burst=3)
+    assert limiter.snapshot() == known
+    permit = await limiter.acquire()
+    permit.throttled(50)
+    waits = await waiting(limiter)
+    met = attrs.evolve(known, waiting=1, throttled=1, not_before=limiter.pause)
+    assert limiter.snapshot() == met
+    assert limiter.pause == pytest.approx(50, abs=SOON)
+    shelf.away = True
+    await asyncio.sleep(30)
+    alone = attrs.evolve(met, rate=0.2, burst=2, tokens=2, not_before=limiter.pause)
+    assert limiter.snapshot() == alone
+    assert limiter.pause == pytest.approx(20, abs=SOON)
+    await cancelled(waits)
+    await limiter.aclose()
+
+
 async def test_a_limiter_tells_what_it_keeps() -> None:
     """Its text holds the limits and how many wait."""
-    limiter = SharedLimiter(Shelf(), "60/60s")
-    assert repr(limiter) == "SharedLimiter(60/60s; 0 waiting)"
+    limiter = SharedLimiter(Shelf(), "60/60s, 20+10/s")
+    assert repr(limiter) == "SharedLimiter(60/60s, 20+10/s; 0 waiting)"
     assert limiter.pause == 0
     assert limiter.pace(61) == 60
 
