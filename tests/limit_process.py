@@ -1,13 +1,15 @@
-"""A process that sends requests through a shared limiter, to be run and killed from outside.
+"""Processes that send requests through a shared limiter, to be run and killed from outside.
 
-    python limit_process.py host FOLDER 20/0.5s SECONDS CALLERS ARRIVALS
-    python limit_process.py redis URL 20/0.5s SECONDS CALLERS ARRIVALS
+    python limit_process.py host FOLDER 20/0.5s SECONDS 5,5,5 ARRIVALS
+    python limit_process.py redis URL 20/0.5s SECONDS 5,5,5 ARRIVALS
 
-Each arrival is a line of the file ARRIVALS, which names the account, too: who, and when.
+They are three, with five callers each; the first line that is printed tells their ids. Each arrival
+is a line of the file ARRIVALS, which names the account, too: who, and when.
 """
 
 import asyncio
 import os
+import signal
 import sys
 import time
 from contextlib import AsyncExitStack
@@ -55,8 +57,23 @@ async def main(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+def forked(callers: int) -> int:
+    """Return the id of a new process with so many callers, which need not import it all again."""
+    kind, place, limit, seconds, _, file = sys.argv[1:]
+    if child := os.fork():
+        return child
+    asyncio.run(main(kind, place, limit, seconds=float(seconds), callers=callers, file=file))
+    sys.exit()
+
+
+def ended() -> int:
+    """Return how the next of them ends: 0, or minus the signal by which it was killed."""
+    _, status = os.wait()
+    return os.waitstatus_to_exitcode(status)
+
+
 if __name__ == "__main__":
-    _kind, _place, _limit, _seconds, _callers, _file = sys.argv[1:]
-    asyncio.run(
-        main(_kind, _place, _limit, seconds=float(_seconds), callers=int(_callers), file=_file)
-    )
+    children = [forked(int(number)) for number in sys.argv[5].split(",")]
+    sys.stdout.write(" ".join(map(str, children)) + "\n")
+    sys.stdout.flush()
+    sys.exit(any(ended() not in (0, -signal.SIGKILL) for _ in children))

@@ -2,7 +2,8 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,21 @@ async def client(redis_url: str) -> AsyncIterator[redis.asyncio.Redis]:
     """Return a client of the server."""
     async with redis.asyncio.Redis.from_url(redis_url) as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Server]]:
+    """Return servers that were up for long enough; each is for one test, which may kill it."""
+    durable = ("--appendonly", "yes", "--appendfsync", "always")
+    wanted = {"keeps": durable, "loses": (), "raise": (), "local": ()}
+    with ExitStack() as stack:
+        started = {
+            name: stack.enter_context(serving(tmp_path_factory.mktemp("redis"), *options))
+            for name, options in wanted.items()
+        }
+        for server in started.values():
+            settle(server.url)
+        yield started
 
 
 def limiter_of(server: Server, **options: object) -> tuple[redis.asyncio.Redis, RedisLimiter]:
@@ -118,71 +134,67 @@ async def test_a_fresh_server_begins_empty(tmp_path: Path) -> None:
             assert now() - start > 0.5
 
 
-async def test_a_restart_that_keeps_the_state_keeps_the_limit(tmp_path: Path) -> None:
+async def test_a_restart_that_keeps_the_state_keeps_the_limit(servers: dict[str, Server]) -> None:
     """With every write on disk, killed and started again, and nobody is told of it."""
     account = Account()
-    with serving(tmp_path, "--appendonly", "yes", "--appendfsync", "always") as server:
-        settle(server.url)
-        client, limiter = limiter_of(server)
-        async with client, limiter:
-            await asyncio.gather(*(account.ask(limiter) for _ in range(5)))
-            await limiter.flush()
-            waits = asyncio.create_task(account.ask(limiter))
-            server.kill()
-            await asyncio.to_thread(server.start)
-            await waits
-            await asyncio.gather(*(account.ask(limiter) for _ in range(6)))
+    server = servers["keeps"]
+    client, limiter = limiter_of(server)
+    async with client, limiter:
+        await asyncio.gather(*(account.ask(limiter) for _ in range(5)))
+        await limiter.flush()
+        waits = asyncio.create_task(account.ask(limiter))
+        server.kill()
+        await asyncio.to_thread(server.start)
+        await waits
+        await asyncio.gather(*(account.ask(limiter) for _ in range(6)))
     assert fullest(account.arrivals, LIMIT.per) <= 5
     assert len(account.arrivals) == 12
 
 
-async def test_a_restart_that_loses_the_state_begins_empty(tmp_path: Path) -> None:
+async def test_a_restart_that_loses_the_state_begins_empty(servers: dict[str, Server]) -> None:
     """No window holds more than the limit, and work goes on by itself."""
     account = Account()
-    with serving(tmp_path) as server:
-        settle(server.url)
-        client, limiter = limiter_of(server)
-        async with client, limiter:
-            await asyncio.gather(*(account.ask(limiter) for _ in range(5)))
-            server.kill()
-            await asyncio.to_thread(server.start)
-            await asyncio.gather(*(account.ask(limiter) for _ in range(6)))
+    server = servers["loses"]
+    client, limiter = limiter_of(server)
+    async with client, limiter:
+        await asyncio.gather(*(account.ask(limiter) for _ in range(5)))
+        server.kill()
+        await asyncio.to_thread(server.start)
+        await asyncio.gather(*(account.ask(limiter) for _ in range(6)))
     assert fullest(account.arrivals, LIMIT.per) <= 5
 
 
-async def test_without_redis_nothing_is_sent(tmp_path: Path) -> None:
+async def test_without_redis_nothing_is_sent(servers: dict[str, Server]) -> None:
     """Callers are told; what ended meanwhile is told to Redis when it is back."""
-    with serving(tmp_path) as server:
-        settle(server.url)
-        client, limiter = limiter_of(server, patience=0.1)
-        async with client, limiter:
-            permit = await limiter.acquire()
-            server.kill()
-            with pytest.raises(LimiterUnavailable, match="Redis") as caught:
-                await limiter.acquire()
-            assert caught.value.__cause__
-            permit.answered()
-            await asyncio.to_thread(server.start)
-            await Account().ask(limiter)
+    server = servers["raise"]
+    client, limiter = limiter_of(server, patience=0.1)
+    async with client, limiter:
+        permit = await limiter.acquire()
+        server.kill()
+        with pytest.raises(LimiterUnavailable, match="Redis") as caught:
+            await limiter.acquire()
+        assert caught.value.__cause__
+        permit.answered()
+        await asyncio.to_thread(server.start)
+        await Account().ask(limiter)
 
 
-async def test_without_redis_a_process_keeps_to_its_share(tmp_path: Path) -> None:
+async def test_without_redis_a_process_keeps_to_its_share(servers: dict[str, Server]) -> None:
     """Where that was chosen; it begins used up, and the whole limit is there again in the end."""
     account = Account()
-    with serving(tmp_path) as server:
-        settle(server.url)
-        client, limiter = limiter_of(server, patience=0.1, on_outage="local", share=0.4)
-        async with client, limiter:
-            await asyncio.gather(*(account.ask(limiter) for _ in range(5)))
-            server.kill()
-            alone = len(account.arrivals)
-            await asyncio.gather(*(account.ask(limiter) for _ in range(4)))
-            assert fullest(account.arrivals[alone:], LIMIT.per) <= 2
-            await asyncio.to_thread(server.start)
-            async with asyncio.timeout(5):
-                while limiter._local:
-                    await account.ask(limiter)
-            await asyncio.gather(*(account.ask(limiter) for _ in range(5)))
+    server = servers["local"]
+    client, limiter = limiter_of(server, patience=0.1, on_outage="local", share=0.4)
+    async with client, limiter:
+        await asyncio.gather(*(account.ask(limiter) for _ in range(5)))
+        server.kill()
+        alone = len(account.arrivals)
+        await asyncio.gather(*(account.ask(limiter) for _ in range(4)))
+        assert fullest(account.arrivals[alone:], LIMIT.per) <= 2
+        await asyncio.to_thread(server.start)
+        async with asyncio.timeout(5):
+            while limiter._local:
+                await account.ask(limiter)
+        await asyncio.gather(*(account.ask(limiter) for _ in range(5)))
     assert fullest(account.arrivals, LIMIT.per) <= 5
 
 

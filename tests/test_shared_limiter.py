@@ -504,7 +504,7 @@ async def test_alone_a_429_is_heeded_and_patience_kept() -> None:
 
 async def test_alone_a_share_of_several_limits_begins_used_up_in_all_of_them() -> None:
     """Not in the smallest one only."""
-    alone = [TimeLimit(3, per=10), TokenLimit(burst=1, refill=1)]
+    alone: list[Limit] = [TimeLimit(3, per=10), TokenLimit(burst=1, refill=1)]
     limiter = SharedLimiter(Shelf(away=True), TimeLimit(9, per=10), alone=alone)
     account, start = Account(), now()
     await account.ask(limiter)
@@ -582,8 +582,8 @@ async def test_what_breaks_on_the_way_is_told_to_those_who_wait() -> None:
 async def test_a_snapshot_tells_what_this_process_knows() -> None:
     """Its callers and its 429s, also while it is alone; nobody but the ledger knows the tokens."""
     shelf = Shelf()
-    limits, share = [TimeLimit(4, per=10), TokenLimit(burst=3, refill=2)], TimeLimit(2, per=10)
-    limiter = SharedLimiter(shelf, limits, alone=[share])
+    limits: list[Limit] = [TimeLimit(4, per=10), TokenLimit(burst=3, refill=2)]
+    limiter = SharedLimiter(shelf, limits, alone=[TimeLimit(2, per=10)])
     known = Snapshot(tokens=None, waiting=0, not_before=0.0, throttled=0, rate=0.4, burst=3)
     assert limiter.snapshot() == known
     permit = await limiter.acquire()

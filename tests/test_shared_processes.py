@@ -1,15 +1,17 @@
 """Real processes that share a limit, through a file and through Redis; one of them is killed."""
 
+import os
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
+import redis_server
 from sharing import fullest
 
 PROGRAM = Path(__file__).with_name("limit_process.py")
@@ -17,24 +19,29 @@ REQUESTS = 20
 
 
 @pytest.fixture
-def places(tmp_path: Path, redis_url: str) -> dict[str, str]:
+def places(tmp_path: Path, request: pytest.FixtureRequest) -> dict[str, str]:
     """Return where processes of each kind share their limit; both are tried at the same time."""
-    return {"host": str(tmp_path), "redis": redis_url}
+    places = {"host": str(tmp_path)}
+    if "REDIS_URL" in os.environ or redis_server.found() or redis_server.PROMISED:
+        places["redis"] = request.getfixturevalue("redis_url")
+    return places
 
 
 @contextmanager
 def running(
-    kind: str, place: str, arrivals: Path, *, per: float, callers: int
-) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a process that sends requests; it is killed in the end, if it runs still."""
-    limit = f"{REQUESTS}/{per:g}s"
-    command = [sys.executable, str(PROGRAM), kind, place, limit, "60", str(callers), str(arrivals)]
-    with subprocess.Popen(command) as process:
+    kind: str, place: str, arrivals: Path, *, per: float, callers: tuple[int, ...]
+) -> Iterator[list[int]]:
+    """Run processes with so many callers each; return their ids. In the end they are killed."""
+    limit, numbers = f"{REQUESTS}/{per:g}s", ",".join(map(str, callers))
+    command = [sys.executable, str(PROGRAM), kind, place, limit, "60", numbers, str(arrivals)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as process:
+        assert process.stdout
         try:
-            yield process
-            assert process.poll() in (None, -signal.SIGKILL)
+            yield [int(child) for child in process.stdout.readline().split()]
+            assert process.poll() is None, "one of them failed"
         finally:
-            process.kill()
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def arrived(arrivals: Path) -> list[tuple[str, float]]:
@@ -64,8 +71,8 @@ def test_four_processes_keep_one_limit_and_share_it_fairly(
     """No window holds more than the limit, little is left over, and all have a part."""
     per = 0.5
     with ExitStack() as stack:
-        for kind, place in 4 * [*places.items()]:
-            stack.enter_context(running(kind, place, tmp_path / kind, per=per, callers=5))
+        for kind, place in places.items():
+            stack.enter_context(running(kind, place, tmp_path / kind, per=per, callers=(5,) * 4))
         for kind in places:
             until(tmp_path / kind, 4)
         began = time.monotonic()
@@ -85,19 +92,16 @@ def test_a_killed_process_gives_its_part_to_the_others(
     per = 1.5
     gone, left = dict[str, float](), dict[str, str]()
     with ExitStack() as stack:
-        killed = {
-            kind: stack.enter_context(running(kind, place, tmp_path / kind, per=per, callers=10))
+        ids = {
+            kind: stack.enter_context(
+                running(kind, place, tmp_path / kind, per=per, callers=(10, 25))
+            )
             for kind, place in places.items()
         }
-        for kind, place in places.items():
-            process = stack.enter_context(
-                running(kind, place, tmp_path / kind, per=per, callers=25)
-            )
-            left[kind] = str(process.pid)
-        for kind in places:
+        for kind, (killed, stays) in ids.items():
             until(tmp_path / kind, 2)
-            gone[kind] = quiet(tmp_path / kind)
-            killed[kind].kill()
+            gone[kind], left[kind] = quiet(tmp_path / kind), str(stays)
+            os.kill(killed, signal.SIGKILL)
         time.sleep(per + 0.3)
     for kind, process_id in left.items():
         everything = arrived(tmp_path / kind)

@@ -21,8 +21,8 @@ def twice(url: str, bulk_ids: list[str], *options: str) -> list[Told]:
 
 def shared(*options: str) -> None:
     """See two runs take the whole limit of three, one after the other, without a 429."""
-    with served(TRAFFIC, Settings(v1_limits=(TimeWindow(3, 2.0),))) as sandbox:
-        runs = twice(sandbox.url, sandbox.bulk_ids, "--rate", "3/2s", *options)
+    with served(TRAFFIC, Settings(v1_limits=(TimeWindow(3, 1.5),))) as sandbox:
+        runs = twice(sandbox.url, sandbox.bulk_ids, "--rate", "3/1.5s", *options)
         assert [len(told.logs) for told in runs] == [6, 6]
         assert (len(sandbox.arrivals), sandbox.throttled) == (6, 0)
 
