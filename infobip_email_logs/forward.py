@@ -17,7 +17,7 @@ from .density import FIRST_GUESS, Density
 from .moments import EVER
 from .page_facts import Verdict
 from .piles import pile
-from .stretches import Outcome, Stretch, View, between
+from .stretches import Doubt, Outcome, Stretch, View, between
 
 if TYPE_CHECKING:
     from .overlap import Item
@@ -81,9 +81,10 @@ class Forward(Stretch):
             return Outcome(self.new(view), then, covered=(self.low, self.high))
         begin, end = self._bounded()
         if end - begin <= view.facts.grain:
-            suspected = view.verdict is Verdict.DOUBTFUL
+            only_suspected = view.verdict is Verdict.DOUBTFUL
+            doubt = Doubt(view.page.size, len(view.inside), parts=1) if only_suspected else None
             at = attrs.evolve(self, low=begin, high=end - 1)
-            outcome = pile(at, view, self.asked, suspected=suspected)
+            outcome = pile(at, view, self.asked, doubt=doubt)
             return attrs.evolve(outcome, then=[*outcome.then, *self._behind(end, view)])
         return Outcome(then=[self._shorter(begin, end, view)])
 

@@ -16,7 +16,7 @@ from .models import FINAL_GROUPS, EmailLog, StatusGroup
 from .overlap import Item, Seen, beyond, seen
 from .page_facts import Verdict
 from .plans import FULL_PAGE
-from .stretches import Doubtful, Outcome, Stretch, View
+from .stretches import Doubt, Doubtful, Outcome, Stretch, View
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -43,8 +43,8 @@ class Pile:
         base: How often each identity occurred in the page that was full.
         parts: The same for each status group that was asked for.
         handed: How often each identity was handed over.
-        suspected: Whether the page was not full, and only suspected to be cut. It is taken for
-            whole until a part holds more, if all of its records are found in parts.
+        doubt: The page, where it was not full, and only suspected to be cut. It is taken for whole
+            until a part holds more, if all of its records are found in parts.
         left: How many parts of a suspected page are not answered.
         told: Whether the parts can tell: none of them is as large as the suspected page.
     """
@@ -52,7 +52,7 @@ class Pile:
     asked: Collection[str]
     base: Seen
     handed: Seen
-    suspected: bool = False
+    doubt: Doubt | None = None
     left: int = 0
     told: bool = True
     parts: defaultdict[str, Seen] = attrs.field(factory=lambda: defaultdict(Counter))
@@ -83,7 +83,7 @@ class Pile:
 
 
 def pile(
-    stretch: Stretch, view: View, asked: Collection[str], *, suspected: bool = False
+    stretch: Stretch, view: View, asked: Collection[str], *, doubt: Doubt | None = None
 ) -> Outcome:
     """Return what to do about a stretch of one millisecond whose page is full.
 
@@ -91,13 +91,13 @@ def pile(
         stretch: The millisecond.
         view: The page.
         asked: The fields that the query filters by already.
-        suspected: Whether the page is only suspected to be full.
+        doubt: The page, where it is only suspected to be full.
     """
     new = stretch.new(view)
     base = seen(view.inside)
-    whole = Pile(asked, base, base | stretch.seen, suspected=suspected)
+    whole = Pile(asked, base, base | stretch.seen, doubt)
     first = Part(stretch.low, stretch.high, pile=whole)
-    if suspected:
+    if doubt:
         return Outcome(new, [Sample(stretch.low, stretch.high, part=first, first=view)])
     gap = Doubtful(stretch.low, stretch.high, UNPROVEN)
     return Outcome(new, list(first.split(view)), gaps=[gap])
@@ -113,7 +113,7 @@ class Part(Stretch):
         """Hand over what is new; split what is full further."""
         hand = self.pile.new(self.filters.get("general_status", ""), view.inside)
         self.pile.left -= 1
-        if self.pile.suspected:
+        if self.pile.doubt:
             return self._confirm(hand, view)
         if view.verdict is not Verdict.FULL:
             return Outcome(hand)
@@ -126,10 +126,10 @@ class Part(Stretch):
         if not hand:
             alike = view.page.size >= self.pile.base.total()
             self.pile.told = self.pile.told and not alike
-            if not (self.pile.left or alike) and self.pile.is_whole():
-                view.facts.trust(self.pile.base.total())
+            if self.pile.doubt and not (self.pile.left or alike) and self.pile.is_whole():
+                self.pile.doubt.settle(self.pile.base.total(), view.facts)
             return Outcome(then=list(self.split(view)) if alike else [], gaps=self.doubts())
-        self.pile.suspected = False
+        self.pile.doubt = None
         return Outcome(hand, [Again(self.low, self.high, pile=self.pile)])
 
     def refused(self) -> list[Doubtful]:
@@ -144,7 +144,7 @@ class Part(Stretch):
         part, and one whose status is on its way may be in two, or be two.
         """
         pile = self.pile
-        if pile.left or not pile.suspected or pile.is_whole():
+        if pile.left or not pile.doubt or pile.is_whole():
             return []
         return [Doubtful(self.low, self.high, UNPROVEN)]
 

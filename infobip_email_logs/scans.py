@@ -97,7 +97,7 @@ class Scan(Stretch):
 
     def _whole(self, view: View) -> Outcome:
         if self.doubt:
-            self.doubt.settle(view)
+            self.doubt.settle(len(view.inside), view.facts)
         return Outcome(self.new(view), self.close(), covered=(self.low, self.high))
 
     def close(self) -> list[Stretch]:
@@ -122,24 +122,25 @@ class Scan(Stretch):
         first, last = (view.times[at] // grain * grain for at in (0, -1))
         if first == last and not view.unplaced:
             last += grain - 1
-            around = self._parts((self.low, first - 1), (last + 1, self.high))
+            doubt = Doubt(view.page.size, len(view.inside), parts=1)
+            around = self._parts((self.low, first - 1), (last + 1, self.high), doubt)
+            doubt.parts += len(around)
             at = attrs.evolve(self, low=first, high=last)
-            outcome = pile(at, view, self.asked, suspected=True)
-            return attrs.evolve(outcome, then=[*outcome.then, *around], covered=(first, last))
+            outcome = pile(at, view, self.asked, doubt=doubt)
+            then = [*outcome.then, *around, *self.close()]
+            return attrs.evolve(outcome, then=then, covered=(first, last))
         middle = view.times[len(view.times) // 2] // grain * grain
         border = middle if middle > first else middle + grain
         doubt = Doubt(view.page.size, len(view.inside))
-        return Outcome(then=self._parts((self.low, border - 1), (border, self.high), doubt))
+        parts = self._parts((self.low, border - 1), (border, self.high), doubt)
+        return Outcome(then=[*parts, *self.close()])
 
-    def _parts(
-        self, lower: tuple[int, int], upper: tuple[int, int], doubt: Doubt | None = None
-    ) -> list[Stretch]:
+    def _parts(self, lower: tuple[int, int], upper: tuple[int, int], doubt: Doubt) -> list[Stretch]:
         windows = [(low, high) for low, high in (lower, upper) if low <= high]
-        parts = [
+        return [
             Scan(low, high, between(self.known, low, high), asked=self.asked, doubt=doubt)
             for low, high in windows
         ]
-        return [*parts, *self.close()]
 
     def _follow(self, view: View, sign: int) -> Outcome:
         """Hand over a page, and continue where it ends: downwards, or upwards with sign -1."""

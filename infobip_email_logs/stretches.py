@@ -105,14 +105,14 @@ class Doubt:
     parts: int = 2
     found: int = 0
 
-    def settle(self, view: View) -> None:
-        """Take note of a part that is whole."""
+    def settle(self, found: int, facts: PageFacts) -> None:
+        """Take note of a part that is whole, and of how many records it has."""
         self.parts -= 1
-        self.found += len(view.inside)
+        self.found += found
         if self.found > self.inside:
-            view.facts.distrust(self.size)
+            facts.distrust(self.size)
         elif not self.parts:
-            view.facts.trust(self.size)
+            facts.trust(self.size)
 
 
 @attrs.define(eq=False)

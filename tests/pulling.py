@@ -23,6 +23,7 @@ from infobip_email_logs import (
     Pull,
     TimeLimit,
 )
+from infobip_email_logs.page_facts import PageFacts
 from infobip_email_logs.sandbox import Sandbox, Settings
 
 FOREVER = 2400.0
@@ -34,13 +35,14 @@ SLOWNESS = 3.0
 TRIES = 400
 """The pulls, at most, that the smallest world that goes wrong is looked for in."""
 
-MOST = 250
+MOST = 400
 """The requests of a pull, at most, beside those for its records."""
 
 MOST_PER_PAGE = 15
 """The requests, at most, for as many records as a page holds."""
 
-PACES = {"quick": None, "slow": TimeLimit(2, per=10)}
+PERIOD = 10.0
+PACES = {"quick": None, "slow": TimeLimit(2, per=PERIOD)}
 
 
 def options(world: World) -> dict[str, Any]:
@@ -74,7 +76,10 @@ async def _told(
     now: Callable[[], datetime],
     requests: Callable[[], int],
 ) -> Told:
-    began, pull = now(), _scaled(client, world)
+    if world.drawn["known"]:
+        await _outcome(_scaled(client, world, LogsQuery()), slow=False)
+        await asyncio.sleep(PERIOD)
+    began, before, pull = now(), requests(), _scaled(client, world, world.query)
     logs, gaps, error = await _outcome(pull, slow=world.drawn["consumer"] == "slow")
     return Told(
         logs=logs,
@@ -83,15 +88,16 @@ async def _told(
         report=pull.report,
         began=(began - NOW) // MILLISECOND,
         ended=(now() - NOW) // MILLISECOND,
-        requests=requests(),
+        requests=requests() - before,
     )
 
 
-def _scaled(client: EmailLogsClient, world: World) -> Pull:
+def _scaled(client: EmailLogsClient, world: World, query: LogsQuery) -> Pull:
     """Return a pull whose requests ask for the pages of the world."""
-    client._pages.cap = world.page
-    client._pages.whole = world.suspicious - 1
-    pull = client.logs(world.query)
+    if client._pages == PageFacts():
+        client._pages.cap = world.page
+        client._pages.whole = world.suspicious - 1
+    pull = client.logs(query)
     sweep: Any = pull._plan
     sweep._query = attrs.evolve(sweep._query, limit=world.page)
     return pull

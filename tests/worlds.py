@@ -55,6 +55,7 @@ DIMENSIONS: Mapping[str, tuple[Any, ...]] = {
     "expiring": ("none", "none", "some"),
     "hidden": ("none", "none", "none", "none", "none", "some", "all"),
     "fraction": (True, True, True, False),
+    "known": (False, False, True),
     "offset": ("Z", "+0000", "+01:00"),
 }
 """What is drawn, and from what: a value that stands there twice is drawn twice as often."""
