@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections import OrderedDict
+from itertools import islice
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -72,13 +73,12 @@ class Line(Generic[T]):
 
     def order(self) -> list[T]:
         """Return those who wait, in the order in which they go if nobody joins."""
-        lookups, bulk, row = [*self._lookups], [*self._bulk], self._row
+        lookups, row = iter(self._lookups), self._row
         order: list[T] = []
-        for one in bulk:
-            many = max(0, IN_A_ROW - row)
-            order += [*lookups[:many], one]
-            lookups, row = lookups[many:], 0
-        return order + lookups
+        for one in self._bulk:
+            order += [*islice(lookups, max(0, IN_A_ROW - row)), one]
+            row = 0
+        return [*order, *lookups]
 
     def clear(self) -> list[T]:
         """Take out all of them, in no promised order."""

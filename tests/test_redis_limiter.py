@@ -269,20 +269,22 @@ async def test_redis_that_is_too_old_is_refused() -> None:
         ({"on_outage": "local", "share": 1.5}, "at most"),
         ({"key": ""}, "key"),
         ({"limits": "5/abc"}, "5/abc"),
+        ({"limits": "60/60s, 20001+10/s"}, r"up to 10000 requests .*; 20001\+10/s is beyond"),
         ({"limits": []}, "at least one"),
     ],
 )
-async def test_what_can_not_be_kept_is_refused_when_it_is_built(
-    client: redis.asyncio.Redis, options: dict[str, object], said: str
+def test_what_can_not_be_kept_is_refused_when_it_is_built(
+    options: dict[str, object], said: str
 ) -> None:
     """The message says what is wrong."""
     given = {"limits": LIMIT, "key": "k"} | options
     with pytest.raises(InvalidInput, match=said):
-        RedisLimiter(client, **given)  # type: ignore[arg-type]
+        RedisLimiter(redis.asyncio.Redis(), **given)  # type: ignore[arg-type]
 
 
-async def test_a_share_of_a_bucket_is_a_limit_of_its_own(client: redis.asyncio.Redis) -> None:
-    """A quarter of the burst, in the time in which a quarter of the rate refills it."""
+def test_a_share_of_a_bucket_is_a_limit_of_its_own() -> None:
+    """A quarter of the burst, and of the rate that refills it."""
     limits: list[Limit] = [TokenLimit(burst=8, refill=2), TimeLimit(60)]
+    client = redis.asyncio.Redis()
     limiter = RedisLimiter(client, limits, key="k", on_outage="local", share=0.25)
     assert list(map(str, limiter._alone)) == ["2+0.5/s", "15/60s"]

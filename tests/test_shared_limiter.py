@@ -352,6 +352,27 @@ async def test_only_those_are_refused_who_would_wait_too_long() -> None:
     assert now() - start < 21
 
 
+async def test_who_is_cancelled_in_the_turn_of_an_answer_is_in_nobodys_way() -> None:
+    """The one behind moves up, and is not refused for a wait that is not its own."""
+
+    class Cancelling(Shelf):
+        async def tell(self, message: Message) -> Answer:
+            answer = await super().tell(message)
+            if message.need == 2:
+                leaves.cancel()
+            return answer
+
+    (limiter,) = sharers(1, TimeLimit(2, per=10), Cancelling())
+    account = Account()
+    await account.ask(limiter)
+    await asyncio.sleep(5)
+    await account.ask(limiter)
+    leaves = asyncio.create_task(account.ask(limiter))
+    start, stays = now(), asyncio.create_task(account.ask(limiter, max_wait=7))
+    assert await stays - start == pytest.approx(5, abs=SOON)
+    assert leaves.cancelled()
+
+
 async def test_a_wait_that_turns_out_too_long_ends_in_time() -> None:
     """Where it could not be known, the caller is let go at its bound."""
     one, other = sharers(2, TimeLimit(1, per=10))
