@@ -28,6 +28,16 @@ def halves(batch: Batch) -> tuple[Batch, Batch]:
     return batch[:middle], batch[middle:]
 
 
+def check_length(one: str, longest: int) -> None:
+    """Refuse an id that has more characters in a query string than a list of ids may have.
+
+    Raises:
+        InvalidInput: It is too long.
+    """
+    if len(urls.encode(one)) > longest:
+        raise InvalidInput(f"an id is longer than {longest} characters in a URL: {clip(one)}")
+
+
 class Packer:
     """Packs ids as they come: each goes where it leaves the least room ("best fit").
 
@@ -58,9 +68,8 @@ class Packer:
         Raises:
             InvalidInput: The id alone is longer than a batch may be.
         """
+        check_length(one, self._longest)
         need = len(urls.encode(one)) + 1
-        if need > self._longest + 1:
-            raise InvalidInput(f"an id is longer than {self._longest} characters: {clip(one)}")
         if need > self._max_length:
             return (one,)
         place = bisect.bisect_left(self._open, (need,))

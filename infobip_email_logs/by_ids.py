@@ -13,7 +13,7 @@ from .batches import Batch, Packer, halves
 from .lists import ALONE, NOT_ASKED, ListFacts, Reach, reaches
 from .models import Gap
 from .moments import RETENTION, UNWAITED
-from .overlap import Seen, beyond, items, seen
+from .overlap import Seen, beyond, seen, wanted_items
 from .page_facts import PageFacts
 from .piles import UNPROVEN
 from .plans import full_page
@@ -38,8 +38,10 @@ PROBES = 8
 """The ids that are asked for alone, at most, where lists can't be tried out."""
 
 SPOT_CHECK = 2
-"""The ids, at most, that a sweep did not find and that are asked for before the others are."""
+"""The ids, at most, that a sweep did not find and that are asked for before the others are.
 
+One that it found is asked for beside them: all of its logs should have come.
+"""
 SAMPLE: Batch = ()
 """The first trial, without ids: the latest logs, whose ids a list is then tried out with."""
 
@@ -110,7 +112,7 @@ class ByIds:
         self._doubted: list[tuple[Batch, LogsQuery, LogsPage, Sequence[Record]]] = []
         self._first_edge: datetime | None = None
         self._sweeps: list[_Batch] = []
-        self._sweeping: dict[LogsQuery, _Batch] = {}
+        self._sweeping: dict[int, tuple[LogsQuery, _Batch]] = {}
         self._packer = self._new_packer()
         self._ready: deque[Batch] = deque()
         self._again: deque[str] = deque()
@@ -123,6 +125,7 @@ class ByIds:
         self._missing: dict[str, None] = {}
         self._spot_checked: tuple[str, ...] = ()
         self._spared: tuple[str, ...] = ()
+        self._hides = False
         self._undecided: dict[str, Reach] = {}
         self._gaps: list[Gap] = []
         self._nameless: Seen = seen(())
@@ -181,7 +184,7 @@ class ByIds:
             return self._size_asked
         for sweep in self._sweeps:
             if query := sweep.plan.take():
-                self._sweeping[query] = sweep
+                self._sweeping[id(query)] = query, sweep  # two may ask for the same
                 return query
         if not self._ready:
             return None
@@ -210,9 +213,9 @@ class ByIds:
         if asked is self._size_asked:
             self._size_asked = None
             return self._settle_doubts(page)
-        return self._once(asked, page, self._learn(asked, page, wanted))
+        return self._once(asked, self._learn(asked, page, wanted))
 
-    def _once(self, asked: LogsQuery, page: LogsPage, new: Sequence[Record]) -> Sequence[Record]:
+    def _once(self, asked: LogsQuery, new: Sequence[Record]) -> Sequence[Record]:
         """Leave out records without an id that came before: an ignored list brings them anew.
 
         Two of them that are alike may be two all the same; so that is a gap.
@@ -220,7 +223,7 @@ class ByIds:
         without = [one for one in new if getattr(one, self._field, "") is None]
         if not without:
             return new
-        nameless = [item for item in items(page, without) if item.wanted]
+        nameless = wanted_items(without)
         fresh = {id(item.record) for item in beyond(nameless, self._nameless)}
         self._nameless |= seen(nameless)
         if len(fresh) < len(nameless):
@@ -233,8 +236,8 @@ class ByIds:
     def _learn(
         self, asked: LogsQuery, page: LogsPage, wanted: Sequence[Record]
     ) -> Sequence[Record]:
-        if sweep := self._sweeping.pop(asked, None):
-            return self._follow(sweep, asked, page, wanted)
+        if begun := self._sweeping.pop(id(asked), None):
+            return self._follow(begun[1], asked, page, wanted)
         self._in_flight -= 1
         batch = self._asked(asked)
         if batch == self._trial:
@@ -244,7 +247,7 @@ class ByIds:
         self._note_expiry(page)
         if page.full and kept:
             return self._begin(batch, asked, page, wanted)
-        if kept and self._is_doubtful(batch, page):
+        if self._is_doubtful(batch, page):
             return self._doubt(batch, asked, page, wanted)
         return self._take_in(batch, page, wanted, kept=kept)
 
@@ -257,21 +260,21 @@ class ByIds:
         found = self._ids(page.logs)
         if kept:
             self._facts.learn(batch, [at for at, one in enumerate(batch, 1) if one in found])
-        clear = kept and not page.full and not page.rejects and None not in found
-        if self._facts.cut(page, batch):
-            clear = False
-            self._again.extend(one for one in batch if one not in found)
+        self._hides |= kept and None in found
+        told = not page.rejects and None not in found and not _hides_time(page)
+        clear = kept and told and not page.full
         self._note(batch, found, self._ids(wanted), clear=clear, full=page.full)
         return wanted
 
     def _is_doubtful(self, batch: Batch, page: LogsPage) -> bool:
         """Say whether a page that is not full may have been cut by the service without a word.
 
-        A message has one log, as a rule: a list of messages that is answered with as many is whole.
+        A message has one log, as a rule: a list of messages is whole where each has come once.
         """
         if page.size <= self._pages.whole or self._pages.names_next:
             return False
-        return self._field == "bulk_id" or page.size > len(batch)
+        found = self._ids(page.logs)
+        return self._field == "bulk_id" or not page.size == len(batch) == len(found)
 
     def _doubt(
         self, batch: Batch, asked: LogsQuery, page: LogsPage, wanted: Sequence[Record]
@@ -285,19 +288,24 @@ class ByIds:
         return ()
 
     def _settle_doubts(self, sample: LogsPage) -> Sequence[Record]:
-        """Take the pages that were kept for whole where a larger one was seen; split the others.
+        """Take the pages that were kept for whole where a larger one was seen; ask for less else.
 
         In version 4 they are whole if the service keeps cursors: a sample of one names a next page.
         """
         if self._cursors:
             self._pages.names_next = sample.next_cursor is not None
         else:
-            self._pages.verdict(sample.size)
+            self._pages.note(sample.size)
         doubted, self._doubted = self._doubted, []
         new: list[Record] = []
         for batch, asked, page, wanted in doubted:
-            if page.size <= self._pages.whole or self._pages.names_next:
-                new.extend(self._take_in(batch, page, wanted, kept=True))
+            kept = self._field not in page.contradictions
+            whole = page.size <= self._pages.whole or self._pages.names_next
+            if whole or not kept:
+                new.extend(self._take_in(batch, page, wanted, kept=kept))
+                self._gaps.extend([] if whole else [full_page(asked)])
+            elif self._field == "message_id" and len(batch) > 1:
+                self._ready.extendleft(reversed(halves(batch)))
             else:
                 new.extend(self._begin(batch, asked, page, wanted))
         return new
@@ -367,6 +375,7 @@ class ByIds:
         """Learn from a page of a batch that has several."""
         new = sweep.plan.answer(asked, page, wanted)
         sweep.pages += 1
+        self._hides |= None in self._ids(page.logs)
         sweep.clear &= not page.rejects and self._field not in page.contradictions
         sweep.found |= self._ids(page.logs)
         sweep.matching |= self._ids(wanted)
@@ -471,10 +480,11 @@ class ByIds:
 
     def refused(self, asked: LogsQuery, status: int) -> bool:
         """Ask for less where the service found the URL too long."""
-        if sweep := self._sweeping.get(asked):
+        if begun := self._sweeping.get(id(asked)):
+            _, sweep = begun
             if not sweep.plan.refused(asked, status):
                 return False
-            del self._sweeping[asked]
+            del self._sweeping[id(asked)]
             self._finish(sweep)
             return True
         return status == HTTPStatus.REQUEST_URI_TOO_LONG and self.too_long(asked)
@@ -508,35 +518,39 @@ class ByIds:
         return self._seen
 
     def conclude(self, found: Collection[str], *, ask: int | None) -> None:
-        """Ask no more for ids whose logs were found otherwise.
+        """Ask no more for ids whose logs were found otherwise, nor for those that have none.
 
         Args:
-            found: The ids.
-            ask: How many of the others are asked for first; all without. Should one of them have a
-                log, the rest are asked for, too; else they have none.
+            found: The ids with logs.
+            ask: How many of the others are asked for first, beside one that has logs; all without.
+                Should the answers show that the sweep did not see everything, all are asked for;
+                else the others have no log.
         """
+        known = tuple(one for one in self._undecided if one in found)
         rest = tuple(one for one in self._undecided if one not in found)
         self._ready.clear()
         self._again.clear()
-        self._undecided.clear()
+        self._undecided = dict.fromkeys(rest, NOT_ASKED)
+        first = known[: 1 if ask else None] if ask != 0 else ()
         self._spot_checked = rest[:ask]
-        self._spared = rest[len(self._spot_checked) :]
-        self._ask_again(self._spot_checked, self._new_packer())
+        self._spared = (*rest[len(self._spot_checked) :], *known[len(first) :])
+        self._ask_again((*first, *self._spot_checked), self._new_packer())
 
     def _ask_spared(self) -> None:
-        """Ask for the rest of what a sweep did not find, unless it was right so far."""
+        """Ask for all that a sweep left, unless it was right so far."""
         spared, self._spared = self._spared, ()
-        if self._missing.keys() >= {*self._spot_checked}:
-            self._missing.update(dict.fromkeys(spared))
-        else:
+        if self._hides or not self._missing.keys() >= {*self._spot_checked}:
             self._ask_again(spared, self._new_packer())
+            return
+        for one in spared:
+            if one in self._undecided:
+                self._note_absent(one, ALONE)
 
     def stop(self, why: str) -> None:
         """Ask for nothing any more: undecided ids, and logs that were not read, are gaps."""
         for sweep in self._sweeps:
             sweep.plan.stop(why)
             self._gaps.extend(sweep.plan.gaps)
-        self._undecided.update(dict.fromkeys(self._spared, NOT_ASKED))
         begun = {one for sweep in self._sweeps for one in sweep.matching}
         if left := tuple(one for one in self._undecided if one not in begun):
             query = self._plain
@@ -593,6 +607,11 @@ class ByIds:
     def unconfirmed(self) -> tuple[str, ...]:
         """The ids that no log came for, though there may be one."""
         return tuple(self._undecided)
+
+
+def _hides_time(page: LogsPage) -> bool:
+    """Say whether a log was left out that does not tell when it was sent."""
+    return any(log.sent_at is None for log in page.left_out)
 
 
 def _is_old(record: EmailLog, edge: datetime) -> bool:

@@ -19,6 +19,9 @@ from .query import LogsQuery
 from .scans import Scan
 from .stretches import Doubtful, Outcome, Stretch, View
 
+MOST_EMPTY = 20
+"""The empty pages, one after the other, from which on no more logs are expected."""
+
 CURSOR_DIED = "the cursor died"
 """Why what follows a cursor is a gap: it was refused, and the pages were in no order."""
 
@@ -39,6 +42,7 @@ class Chain(Stretch):
         narrow: Whether the lower part of what it goes through is another stretch's.
         held: Records of the last page that do not tell when they were sent, and may be the other
             stretch's: they are not, if the next page has a record of this one.
+        empty: How many pages were empty, one after the other.
         dropped: Whether such records were left to the other stretch, and may be this one's.
     """
 
@@ -52,6 +56,7 @@ class Chain(Stretch):
     dated: bool = True
     narrow: bool = False
     held: list[Item] = attrs.field(factory=list[Item])
+    empty: int = 0
     dropped: bool = False
 
     def take_in(self, view: View) -> Outcome:
@@ -67,7 +72,7 @@ class Chain(Stretch):
             new = self._hold_back(new, view)
         if cursor is None:
             return self._done(new)
-        self._check(cursor)
+        self._check(cursor, view)
         self._go_down(view)
         if self.ordered and self.floor is not None and self.floor < self.low:
             return self._done(new)
@@ -105,11 +110,13 @@ class Chain(Stretch):
             self.ordered = self.ordered and not _above(new, self.floor)
         return new
 
-    def _check(self, cursor: str) -> None:
+    def _check(self, cursor: str, view: View) -> None:
         """Refuse to go in circles."""
-        if cursor in self.cursors:
+        self.empty = 0 if view.page.size else self.empty + 1
+        if cursor in self.cursors or self.empty > MOST_EMPTY:
             raise DecodeError(
-                f"the service's cursor repeats, so that there is no end: {clip(cursor)!r}",
+                "the service's cursor repeats, or leads to empty pages only, so that there is no "
+                f"end: {clip(cursor)!r}",
                 path="$.cursor.nextCursor",
                 value=clip(cursor),
             )

@@ -368,7 +368,7 @@ class EmailLogsClient:
         asked = _alone(self._dialect.askable(_pullable(query)))
         comes_in = isinstance(wanted, AsyncIterable)
         plan = self._either(field, asked, _strategy(strategy, query, comes_in=comes_in))
-        feed = partial(feed_ids, wanted, plan, ahead=self._concurrency)
+        feed = partial(feed_ids, wanted, plan, [], ahead=self._concurrency)
         return self._pull(plan, query, asked, bounds, feed, comes_in=comes_in, priority=priority)
 
     def _either(self, field: IdField, asked: LogsQuery, strategy: Strategy | None) -> Either:

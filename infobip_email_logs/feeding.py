@@ -21,7 +21,9 @@ TURN = 500
 """The ids that are taken in before the event loop gets its turn."""
 
 
-async def feed_ids(ids: Ids, plan: Either, changed: asyncio.Condition, *, ahead: int) -> None:
+async def feed_ids(
+    ids: Ids, plan: Either, known: list[str], changed: asyncio.Condition, *, ahead: int
+) -> None:
     """Feed a plan until there are no more ids.
 
     An iterable is read to its end first, since the fewest batches need all of it. An async
@@ -31,20 +33,20 @@ async def feed_ids(ids: Ids, plan: Either, changed: asyncio.Condition, *, ahead:
     Args:
         ids: One id, or several.
         plan: What is fed.
+        known: The ids that were read from an iterable by a feeding that was cancelled.
         changed: Told whenever the plan may have something new to ask.
         ahead: The batches that may be ready before they are asked for.
     """
     if isinstance(ids, AsyncIterable):
         await _feed_slowly(ids, plan, changed, ahead)
     else:
-        await _feed_all((ids,) if isinstance(ids, str) else ids, plan)
+        await _feed_all((ids,) if isinstance(ids, str) else ids, plan, known)
     async with changed:
         plan.end_of_ids()
         changed.notify_all()
 
 
-async def _feed_all(ids: Iterable[str], plan: Either) -> None:
-    known: list[str] = []
+async def _feed_all(ids: Iterable[str], plan: Either, known: list[str]) -> None:
     for one in ids:
         known.append(one)
         if len(known) % TURN == 0:

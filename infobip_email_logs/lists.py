@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING
 import attrs
 
 from .batches import MAX_LENGTH, Batch, joined_length
-from .query import DEFAULT_LIMIT, MAX_LIMIT
+from .query import MAX_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from .models import LogsPage
 
 SHORTEST_LISTS = 100
 """The characters of a list, at least, that a client does not learn to stay below."""
@@ -41,14 +39,12 @@ class ListFacts:
         longest: The characters of an id, at most.
         trusted: The reach of the longest lists of which an id at the end was answered beside
             another one. A single id is documented, and needs no proof.
-        largest: The records of the largest answer.
     """
 
     max_length: int = MAX_LENGTH
     max_ids: int = MAX_LIMIT - 1  # so that one log an id leaves the page short of full
     longest: int = MAX_LENGTH
     trusted: Reach = ALONE
-    largest: int = 0
 
     @classmethod
     def up_to(cls, length: int) -> ListFacts:
@@ -87,11 +83,6 @@ class ListFacts:
     def fits(self, batch: Batch) -> bool:
         """Say whether a list is taken, as far as is known."""
         return len(batch) <= self.max_ids and joined_length(batch) <= self.max_length
-
-    def cut(self, page: LogsPage, batch: Batch) -> bool:
-        """Say whether an answer may be cut to the service's default, its limit ignored."""
-        self.largest = max(self.largest, page.size)
-        return page.size == self.largest == DEFAULT_LIMIT < len(batch)
 
     def trust(self, reach: Reach) -> bool:
         """Say whether a list is kept as far as that."""

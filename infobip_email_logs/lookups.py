@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from .batches import pack
+from .batches import check_length, pack
 from .errors import EmailLogsError, IncompleteError, InvalidInput
 from .models import Gap
 from .query import check_id
@@ -98,6 +99,7 @@ class Lookups:
     def _answer(self, message_id: str) -> Answer:
         """Return what will be, or is, the answer for an id."""
         check_id(message_id, "message_id")
+        check_length(message_id, self._facts.longest)
         kept = self._kept.get(message_id)
         if kept and kept[0] > asyncio.get_running_loop().time():
             return kept[1]
@@ -125,7 +127,7 @@ class Lookups:
                 longest=facts.longest,
             )
             for batch in batches:
-                self._spawn(self._fetch(batch))
+                self._spawn(self._fetch(batch)).add_done_callback(partial(self._ended, batch))
         except EmailLogsError as error:
             self._fail(gathered, error)
 
@@ -140,11 +142,13 @@ class Lookups:
             self._fail(pull.report.unconfirmed_ids, None)
         except EmailLogsError as error:
             self._fail([one for one in batch if one not in found], error)
-        except asyncio.CancelledError:
-            self._fail(batch, IncompleteError("the client was closed before the answer came"))
-            raise
         for one in batch:
             self._settle(one, found.get(one))
+
+    def _ended(self, batch: tuple[str, ...], task: asyncio.Task[None]) -> None:
+        """Leave nobody waiting for a task that was cancelled, before it began or later."""
+        if task.cancelled():
+            self._fail(batch, IncompleteError("the client was closed before the answer came"))
 
     def _settle(self, message_id: str, log: EmailLog | None) -> None:
         """Give an answer to those who wait for it, and keep it while it is good."""

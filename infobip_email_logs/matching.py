@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import attrs
@@ -21,16 +22,21 @@ Test = tuple[str, "Callable[[EmailLog], bool]"]
 
 
 def broken_filter(
-    query: LogsQuery, *, unasked: Collection[str] = ()
+    query: LogsQuery, *, unasked: Collection[str] = (), wider: timedelta = MILLISECOND
 ) -> Callable[[EmailLog], str | None]:
     """Return a function that names the first filter of ``query`` that a record breaks, or None.
+
+    Args:
+        query: What is wanted.
+        unasked: The filters that the service was not asked to keep.
+        wider: By how much the window that was asked for begins earlier than that of ``query``.
 
     A field that a record does not have breaks nothing, unless the service was not asked to filter
     by it. How the service compares addresses is not
     documented, so that a sender or a recipient breaks its filter only if neither of the two texts
     holds the other, whatever their case.
     """
-    tests = tuple(_tests(query))
+    tests = tuple(_tests(query, wider))
 
     def broken(log: EmailLog) -> str | None:
         broken = next((name for name, holds in tests if not holds(log)), None)
@@ -44,7 +50,7 @@ def sift(page: LogsPage, query: LogsQuery) -> LogsPage:
 
     Where some records break a filter, those without its field are not taken for keeping it.
     """
-    broken = broken_filter(query)
+    broken = broken_filter(query, wider=timedelta(0))
     names = [broken(log) for log in page.logs]
     ignored = frozenset(name for name in names if name)
     if not ignored:
@@ -67,7 +73,7 @@ def _value(log: EmailLog, name: str) -> object:
     return log.sent_at if name in ("sent_since", "sent_until") else getattr(log, name)
 
 
-def _tests(query: LogsQuery) -> Iterator[Test]:
+def _tests(query: LogsQuery, wider: timedelta) -> Iterator[Test]:
     for name in ("message_id", "bulk_id", "campaign_reference_id"):
         if values := frozenset(getattr(query, name)):
             yield name, _is_one_of(name, values)
@@ -80,7 +86,7 @@ def _tests(query: LogsQuery) -> Iterator[Test]:
     if query.general_status:
         yield "general_status", _has_status(query.general_status.casefold())
     if query.sent_since:
-        yield "sent_since", _not_before(timestamps.floor(query.sent_since))
+        yield "sent_since", _not_before(timestamps.floor(query.sent_since), wider)
     if query.sent_until:
         yield "sent_until", _not_after(timestamps.ceil(query.sent_until))
 
@@ -109,13 +115,13 @@ def _has_status(wanted: str) -> Callable[[EmailLog], bool]:
     return holds
 
 
-def _not_before(since: datetime) -> Callable[[EmailLog], bool]:
+def _not_before(since: datetime, wider: timedelta) -> Callable[[EmailLog], bool]:
     """A time without milliseconds may be cut to the second that a window begins in.
 
-    Not where the window begins a millisecond later: it is asked for a millisecond wider.
+    Not where the second is asked for only because the request is wider than the window.
     """
     second = since.replace(microsecond=0)
-    earliest = second if since - second > MILLISECOND else since
+    earliest = second if since - second > wider else since
 
     def holds(log: EmailLog) -> bool:
         at = log.sent_at

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from .models import LogsPage
 
+NAMES = {"message_id": "messageId", "bulk_id": "bulkId"}
+"""How records name the ids that are asked for, in every version."""
+
 Record = EmailLog | RejectedRecord
 
 Seen = Counter[Hashable]
@@ -50,6 +53,22 @@ def items(page: LogsPage, wanted: Iterable[Record]) -> list[Item]:
         *(_log(log, wanted=id(log) in chosen) for log in (*page.logs, *page.left_out)),
         *(_reject(reject, wanted=id(reject) in chosen) for reject in page.rejects),
     ]
+
+
+def wanted_items(records: Iterable[Record]) -> list[Item]:
+    """Return records that are to be handed over, whatever pages they are of."""
+    return [
+        _log(one, wanted=True) if isinstance(one, EmailLog) else _reject(one, wanted=True)
+        for one in records
+    ]
+
+
+def told_id(record: Record, field: str) -> str | None:
+    """Return the message or bulk id that a record tells, an undecodable one too."""
+    if isinstance(record, EmailLog):
+        return getattr(record, field, None)
+    told = record.raw.get(NAMES[field]) if is_object(record.raw) else None
+    return told if isinstance(told, str) else None
 
 
 def _log(log: EmailLog, *, wanted: bool) -> Item:

@@ -79,20 +79,24 @@ class PageFacts:
         A service may cut pages below the limit without a word. So a page is taken for whole only
         where a larger one was seen; the same suspicious size twice is taken for the cut.
         """
-        if size > self.cap:
-            self.cap, self.whole = MAX_LIMIT, max(self.whole, size - 1)
         if size <= self.whole:
             return Verdict.WHOLE
-        self.whole = size - 1
+        self.note(size)
         if size == self.suspect:
             self.cap = size
         self.suspect = size
         return Verdict.FULL if size >= self.cap else Verdict.DOUBTFUL
 
-    def trust(self, size: int) -> None:
-        """Take note that a page of a suspicious size was whole."""
-        if size < self.cap:
-            self.whole = max(self.whole, size)
+    def note(self, size: int) -> None:
+        """Take note that there are pages of so many records."""
+        if size > self.cap:
+            self.cap = MAX_LIMIT
+        self.whole = max(self.whole, size - 1)
+
+    def acquit(self, size: int) -> None:
+        """Take note that a page of a suspicious size was whole; the next one need not be."""
+        if size == self.suspect:
+            self.suspect = 0
 
     def distrust(self, size: int) -> None:
         """Take note that a page of a suspicious size was cut."""

@@ -16,7 +16,7 @@ from .models import FINAL_GROUPS, EmailLog, StatusGroup
 from .overlap import Item, Seen, beyond, seen
 from .page_facts import Verdict
 from .plans import FULL_PAGE
-from .stretches import Doubt, Doubtful, Outcome, Stretch, View
+from .stretches import Doubt, Doubtful, Outcome, Sample, Stretch, View
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -83,7 +83,12 @@ class Pile:
 
 
 def pile(
-    stretch: Stretch, view: View, asked: Collection[str], *, doubt: Doubt | None = None
+    stretch: Stretch,
+    view: View,
+    asked: Collection[str],
+    *,
+    doubt: Doubt | None = None,
+    sampled: bool = False,
 ) -> Outcome:
     """Return what to do about a stretch of one millisecond whose page is full.
 
@@ -92,13 +97,16 @@ def pile(
         view: The page.
         asked: The fields that the query filters by already.
         doubt: The page, where it is only suspected to be full.
+        sampled: Whether no larger page was found already.
     """
     new = stretch.new(view)
     base = seen(view.inside)
     whole = Pile(asked, base, base | stretch.seen, doubt)
     first = Part(stretch.low, stretch.high, pile=whole)
+    if doubt and sampled:
+        return attrs.evolve(first.sampled(view, whole=False), hand=new)
     if doubt:
-        return Outcome(new, [Sample(stretch.low, stretch.high, part=first, first=view)])
+        return Outcome(new, [Sample(stretch.low, stretch.high, of=first, first=view)])
     gap = Doubtful(stretch.low, stretch.high, UNPROVEN)
     return Outcome(new, list(first.split(view)), gaps=[gap])
 
@@ -132,6 +140,13 @@ class Part(Stretch):
         self.pile.doubt = None
         return Outcome(hand, [Again(self.low, self.high, pile=self.pile)])
 
+    def sampled(self, first: View, *, whole: bool) -> Outcome:
+        """Take the millisecond's page for whole; or look at its parts."""
+        if whole:
+            return Outcome()
+        parts = list(self.split(first))
+        return Outcome(then=list(parts), gaps=self.doubts())
+
     def refused(self) -> list[Doubtful]:
         """Return what is not proven as the service does not answer for this part."""
         self.pile.left -= 1
@@ -162,27 +177,6 @@ class Part(Stretch):
 
     def _with(self, filters: Mapping[str, str]) -> Part:
         return Part(self.low, self.high, filters=filters, pile=self.pile)
-
-
-@attrs.define(eq=False)
-class Sample(Stretch):
-    """The latest logs of all: is a page larger than the one that is suspected to be cut?
-
-    Attributes:
-        part: The millisecond of that page.
-        first: That page.
-    """
-
-    part: Part = attrs.field(kw_only=True)
-    first: View = attrs.field(kw_only=True)
-
-    def take_in(self, view: View) -> Outcome:
-        """Take the page for whole where a larger one is seen; else look at its parts."""
-        if view.page.size > self.first.page.size:
-            view.facts.trust(self.first.page.size)
-            return Outcome()
-        parts = list(self.part.split(self.first))
-        return Outcome(then=list(parts), gaps=self.part.doubts())
 
 
 @attrs.define(eq=False)

@@ -13,10 +13,11 @@ from collections.abc import Collection
 import attrs
 
 from .forward import forward
+from .moments import EVER
 from .overlap import Item, beyond, seen
 from .page_facts import Choice, Verdict
 from .piles import pile
-from .stretches import Doubt, Outcome, Stretch, View, between
+from .stretches import Doubt, Outcome, Sample, Stretch, View, between
 
 OVERLAP = 4
 """The records of a page, about, that the next one has to repeat."""
@@ -65,9 +66,19 @@ class Scan(Stretch):
             return self._whole(view)
         if not view.times or (view.unplaced and view.verdict is Verdict.FULL):
             return self.in_pieces(view)
+        if view.verdict is Verdict.DOUBTFUL and not (self.doubt or self._is_everything):
+            return Outcome(then=[Sample(self.low, self.high, of=self, first=view)])
         if view.verdict is Verdict.DOUBTFUL:
             return self._halve(view)
         return self._full(view)
+
+    @property
+    def _is_everything(self) -> bool:
+        return (self.low, self.high) == (-EVER, EVER) and not self.asked
+
+    def sampled(self, first: View, *, whole: bool) -> Outcome:
+        """Take a page for the whole where a larger one was seen; else ask for its parts."""
+        return self._whole(first) if whole else self._halve(first)
 
     def _full(self, view: View) -> Outcome:
         """Go on as fits the records that a full page holds; a first page is checked."""
@@ -126,7 +137,7 @@ class Scan(Stretch):
             around = self._parts((self.low, first - 1), (last + 1, self.high), doubt)
             doubt.parts += len(around)
             at = attrs.evolve(self, low=first, high=last)
-            outcome = pile(at, view, self.asked, doubt=doubt)
+            outcome = pile(at, view, self.asked, doubt=doubt, sampled=True)
             then = [*outcome.then, *around, *self.close()]
             return attrs.evolve(outcome, then=then, covered=(first, last))
         middle = view.times[len(view.times) // 2] // grain * grain

@@ -12,9 +12,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Literal
 
 from .by_ids import SPOT_CHECK
-from .json_values import is_object
-from .models import EmailLog
-from .overlap import Item, Record, items
+from .models import RejectedRecord
+from .overlap import Item, Record, told_id, wanted_items
 from .sweep import EXPIRED
 
 if TYPE_CHECKING:
@@ -38,8 +37,6 @@ FAR_DEARER = 1.5
 
 A_TENTH = 0.1
 """The part of what the ids cost that may be lost by looking at a window for longer."""
-
-NAMES = {"message_id": "messageId", "bulk_id": "bulkId"}
 
 
 class _Way(enum.Enum):
@@ -76,7 +73,7 @@ class Either:
         self._forced = strategy
         self._way = _Way.BY_ID if strategy == "by_id" else _Way.UNDECIDED
         self._fed = False
-        self._swept: set[LogsQuery] = set()
+        self._swept: dict[int, LogsQuery] = {}  # by identity: ids may be asked for alike
         self._found: set[str] = set()
         self._handed: Counter[Hashable] = Counter()
         self._names: set[bool] = set()
@@ -115,7 +112,7 @@ class Either:
             return None
         query = self._sweep.take()
         if query:
-            self._swept.add(query)
+            self._swept[id(query)] = query
         return query
 
     def _decide(self) -> None:
@@ -130,38 +127,33 @@ class Either:
         self, asked: LogsQuery, page: LogsPage, wanted: Sequence[Record]
     ) -> Sequence[Record]:
         """Learn from an answer; return those of its records that are to be handed over."""
-        if asked not in self._swept:
-            return self._unhanded(page, self._by_ids.answer(asked, page, wanted))
-        self._swept.remove(asked)
+        if self._swept.pop(id(asked), None) is None:
+            return self._unhanded(self._by_ids.answer(asked, page, wanted))
         if self._way is _Way.BY_ID:
             return ()  # it was on its way when the estimate changed
         mine = [record for record in wanted if self._is_mine(record)]
         self._names.update(getattr(log, self._field) is not None for log in page.logs)
         new = self._sweep.answer(asked, page, mine)
-        self._note(page, new)
+        self._note(new)
         self._pages += 1
         self._revise()
         return new
 
     def _is_mine(self, record: Record) -> bool:
         """Say whether a record may be of an id that is asked for."""
-        if isinstance(record, EmailLog):
-            return getattr(record, self._field) in self._by_ids.ids
-        told = record.raw.get(NAMES[self._field]) if is_object(record.raw) else None
-        return not isinstance(told, str) or told in self._by_ids.ids
+        told = told_id(record, self._field)
+        return told in self._by_ids.ids or (told is None and isinstance(record, RejectedRecord))
 
-    def _note(self, page: LogsPage, new: Sequence[Record]) -> None:
+    def _note(self, new: Sequence[Record]) -> None:
         """Take note of what is handed over: should ids be asked for, it comes again."""
-        chosen = items(page, new)
-        self._handed.update(item.key for item in chosen if item.wanted)
-        named = (getattr(record, self._field, None) for record in new)
-        self._found.update(one for one in named if isinstance(one, str))
+        self._handed.update(item.key for item in wanted_items(new))
+        self._found.update(one for record in new if (one := told_id(record, self._field)))
 
-    def _unhanded(self, page: LogsPage, new: Sequence[Record]) -> Sequence[Record]:
+    def _unhanded(self, new: Sequence[Record]) -> Sequence[Record]:
         """Leave out what the sweep handed over before it was given up."""
         if not self._handed:
             return new
-        return [item.record for item in items(page, new) if item.wanted and self._is_new(item)]
+        return [item.record for item in wanted_items(new) if self._is_new(item)]
 
     def _is_new(self, item: Item) -> bool:
         known = self._handed[item.key] > 0
@@ -207,9 +199,8 @@ class Either:
 
     def refused(self, asked: LogsQuery, status: int) -> bool:
         """A request was refused for good: say whether something else is asked for instead."""
-        if asked not in self._swept:
+        if self._swept.pop(id(asked), None) is None:
             return self._by_ids.refused(asked, status)
-        self._swept.remove(asked)
         if self._way is _Way.BY_ID:
             return True  # nobody wants it any more
         if not self._sweep.refused(asked, status):
@@ -260,9 +251,9 @@ class Either:
     @property
     def missing(self) -> tuple[str, ...]:
         """The ids that have no log."""
-        return self._by_ids.missing
+        return tuple(one for one in self._by_ids.missing if one not in self._found)
 
     @property
     def unconfirmed(self) -> tuple[str, ...]:
         """The ids that no log came for, though there may be one."""
-        return self._by_ids.unconfirmed
+        return tuple(one for one in self._by_ids.unconfirmed if one not in self._found)

@@ -112,7 +112,7 @@ class Doubt:
         if self.found > self.inside:
             facts.distrust(self.size)
         elif not self.parts:
-            facts.trust(self.size)
+            facts.acquit(self.size)
 
 
 @attrs.define(eq=False)
@@ -148,6 +148,10 @@ class Stretch:
         del view
         return True
 
+    def sampled(self, first: View, *, whole: bool) -> Outcome:
+        """Return what its answer leads to, as a larger page was seen, or was not."""
+        raise NotImplementedError
+
     @property
     def left(self) -> tuple[int, int]:
         """The milliseconds that are not complete before this is answered, and what follows."""
@@ -161,6 +165,31 @@ class Stretch:
     def seen(self) -> Seen:
         """How often each identity was handed over."""
         return seen(self.known)
+
+
+@attrs.define(eq=False)
+class Sample(Stretch):
+    """The latest logs of all: is a page larger than the one that is suspected to be cut?
+
+    Attributes:
+        of: The stretch of that page.
+        first: That page.
+    """
+
+    of: Stretch = attrs.field(kw_only=True)
+    first: View = attrs.field(kw_only=True)
+
+    def take_in(self, view: View) -> Outcome:
+        """Learn how large pages are, and go on with the page that is in doubt."""
+        larger = view.page.size > self.first.page.size
+        if larger:
+            view.facts.note(view.page.size)
+        return self.of.sampled(self.first, whole=larger)
+
+    @property
+    def left(self) -> tuple[int, int]:
+        """Those of the stretch that is in doubt."""
+        return self.of.left
 
 
 def between(items: list[Item], low: int, high: int) -> list[Item]:

@@ -17,10 +17,10 @@ from .models import Gap
 from .moments import EVER, MILLISECOND, RETENTION, UNWAITED, instant, number
 from .overlap import Item, Record, Seen, beyond, items, seen
 from .page_facts import WHOLE_SECOND, Choice, PageFacts, Verdict
-from .piles import UNPROVEN, Part, Sample
+from .piles import UNPROVEN, Part
 from .query import MAX_LIMIT, LogsQuery
 from .scans import Border, Scan
-from .stretches import Bearings, Doubtful, Outcome, Stretch, View, between
+from .stretches import Bearings, Doubtful, Outcome, Sample, Stretch, View, between
 from .wire import timestamps
 
 if TYPE_CHECKING:
