@@ -19,11 +19,13 @@ TYPE_CHECKERS = ["mypy==2.4.1", "pyright[nodejs]==1.1.414"]  # Pinned: new rules
 
 PURE_ROOMS = [
     "wire/*",
+    "accounts.py",
     "batches.py",
     "bucket.py",
     "budget.py",
     "caution.py",
     "gate.py",
+    "ledger.py",
     "line.py",
     "lists.py",
     "matching.py",
@@ -100,8 +102,9 @@ def inspect(session: nox.Session, path: Path) -> None:
         names = archive.namelist()
         (metadata,) = (name for name in names if name.endswith(".dist-info/METADATA"))
         said = email.parser.BytesParser().parsebytes(archive.read(metadata))
-    if f"{NAME}/py.typed" not in names:
-        session.error("py.typed is not in the wheel")
+    for needed in ("py.typed", "redis_limiter.lua"):
+        if f"{NAME}/{needed}" not in names:
+            session.error(f"{needed} is not in the wheel")
     strangers = {name.partition("/")[0] for name in names} - {NAME, metadata.partition("/")[0]}
     if strangers:
         session.error(f"the wheel has more than the package: {sorted(strangers)}")

@@ -1,5 +1,6 @@
 """Pull every email log of an Infobip account, through the rate limit, with asyncio."""
 
+from .accounts import account_key
 from .auth import ApiKey, Auth, Basic, Bearer, IbssoToken, OAuth2
 from .bucket import LIMIT_V1, LIMIT_V4, TimeLimit, TokenLimit
 from .client import EmailLogsClient
@@ -10,6 +11,7 @@ from .errors import (
     IncompleteError,
     InvalidInput,
     InvalidState,
+    LimiterUnavailable,
     RateLimited,
     RequestRejected,
     ServerError,
@@ -18,6 +20,7 @@ from .errors import (
     Unauthorized,
     WaitTooLong,
 )
+from .host_limiter import HostLimiter
 from .limiter import Limiter, LocalLimiter, Permit, Snapshot
 from .line import Priority
 from .lookups import KeepAnswers
@@ -52,12 +55,14 @@ __all__ = [
     "EmailLogsError",
     "Forbidden",
     "Gap",
+    "HostLimiter",
     "IbssoToken",
     "IncompleteError",
     "InvalidInput",
     "InvalidState",
     "KeepAnswers",
     "Limiter",
+    "LimiterUnavailable",
     "LocalLimiter",
     "LogError",
     "LogsPage",
@@ -87,5 +92,6 @@ __all__ = [
     "Unauthorized",
     "WaitTooLong",
     "__version__",
+    "account_key",
     "from_environment",
 ]

@@ -178,6 +178,26 @@ def parse_limits(text: str) -> tuple[Limit, ...]:
     )
 
 
+def limits_of(limits: Any) -> tuple[Limit, ...]:
+    """Return limits as they may be given: one, several, or their text.
+
+    Raises:
+        InvalidInput: Something of it is none.
+    """
+    if isinstance(limits, str):
+        return parse_limits(limits)
+    if isinstance(limits, Limit):
+        return (limits,)
+    try:
+        kept: tuple[Any, ...] = tuple(limits)
+    except TypeError:
+        kept = (limits,)
+    for limit in kept:
+        if not isinstance(limit, Limit):
+            raise InvalidInput(f"a limit is a TimeLimit or a TokenLimit, not {limit!r}")
+    return kept
+
+
 def _seconds(number: str | None, unit: str) -> float:
     return float(number or 1) * _UNITS[unit]
 

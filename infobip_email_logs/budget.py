@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from .bucket import GRACE
 from .caution import Caution, SlowStart
 from .errors import InvalidInput
-from .gate import Gate
+from .gate import SHORTEST_PAUSE, Gate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -116,6 +116,16 @@ class Budget:
             self._caution.give_back(sent_at)
             if self._slow_start:
                 self._slow_start.settle(passed=False)
+
+    def use_up(self, now: float, silence: float) -> None:
+        """Take it that all that the limits allow was asked for, and that a 429 asks for silence."""
+        for limit, tokens in zip(self.limits, self._tokens, strict=True):
+            for _ in range(limit.burst):
+                tokens.take(now)
+                tokens.release(now)
+        if silence > 0:
+            self._be_wary(True)
+            self._gate.close(now, now, max(silence, SHORTEST_PAUSE))
 
     def left(self, now: float) -> int:
         """Return how many tokens are in hand: requests that may leave now, but for a 429.

@@ -28,6 +28,7 @@ from .pull import Feed, Pull
 from .query import LogsQuery, ids
 from .report import Bounds, Tally
 from .retry import Retry, RetryPolicy
+from .shared_limiter import SharedLimiter
 from .strategies import Either, Strategy
 from .sweep import Sweep
 from .transport import Transport
@@ -60,8 +61,9 @@ class EmailLogsClient:
     """Asks for the email logs of one account, through its limit.
 
     Use it as an async context manager, or call :meth:`close`; keep one for the life of a program,
-    on one event loop. **One process per account**: the limit is kept among all the calls of a
-    client, and two clients would keep it twice.
+    on one event loop. The limit is kept among all the calls of a client; **several processes**, one
+    beside or after the other, share it through a ``limiter`` that they share: a
+    :class:`HostLimiter` on one host, a ``RedisLimiter`` on several.
 
     Args:
         base_url: Your account's address, ``https://xyz.api.infobip.com``; the shared host when
@@ -71,7 +73,7 @@ class EmailLogsClient:
         limit: How many requests the account may make, when it is not the published limit: 60 a
             minute in version 1, 120 in version 4. As text: ``60/60s``, a burst and its refill
             ``20+10/s``, or several with a comma, which must all agree.
-        limiter: A limiter of your own, instead.
+        limiter: A limiter of your own, instead; it is never closed here.
         concurrency: The requests at a time, at most, of one pull.
         retry: How patient a request is.
         timeouts: How long an attempt may take.
@@ -187,6 +189,8 @@ class EmailLogsClient:
                 await asyncio.wait(self._tasks)
         finally:
             await self._transport.close()
+        if isinstance(self._limiter, SharedLimiter):
+            await self._limiter.flush()
 
     async def get_page(
         self, query: LogsQuery | None = None, *, max_wait: float | None = None
@@ -406,7 +410,9 @@ class EmailLogsClient:
 
     def _pace(self, requests: int) -> float | None:
         """Return the seconds that so many requests take; None where the limiter does not tell."""
-        return self._limiter.pace(requests) if isinstance(self._limiter, LocalLimiter) else None
+        if isinstance(self._limiter, LocalLimiter | SharedLimiter):
+            return self._limiter.pace(requests)
+        return None
 
     def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         """Start a task that :meth:`close` stops."""

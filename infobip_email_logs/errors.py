@@ -3,6 +3,7 @@
 ============================================  ==========================================
 :class:`TransportError`, :class:`ServerError`  try again later
 :class:`RateLimited`                           wait for ``retry_after`` seconds
+:class:`LimiterUnavailable`                    see to what keeps the shared limit, or try later
 :class:`WaitTooLong`                           decide whether to be more patient
 :class:`InvalidInput`, :class:`InvalidState`   mend the program: nothing was sent
 :class:`RequestRejected`                       mend the call: the service refused it
@@ -69,6 +70,13 @@ class WaitTooLong(EmailLogsError):
         super().__init__(message)
         self.wait = wait
         self.max_wait = max_wait
+
+
+class LimiterUnavailable(EmailLogsError):
+    """What keeps a shared limit can't be reached or used; nothing was sent. ``__cause__`` says why.
+
+    No request goes out meanwhile that nobody counts.
+    """
 
 
 class ServiceError(EmailLogsError):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
-from .bucket import Limit, parse_limits
+from .bucket import Limit, limits_of
 from .budget import Budget
 from .errors import InvalidInput, WaitTooLong
 from .line import Line, Priority
@@ -67,7 +67,8 @@ class Snapshot:
     """What a limiter knows now, for people and for metrics.
 
     Attributes:
-        tokens: The requests that its tokens allow at once.
+        tokens: The requests that its tokens allow at once; None where it does not know, since
+            others share them.
         waiting: How many callers wait.
         not_before: Seconds from now for which a 429 forbids every request; 0 when none does.
         throttled: The 429s that it was told of since it began.
@@ -76,7 +77,7 @@ class Snapshot:
         burst: The requests that it lets go at once, likewise.
     """
 
-    tokens: int
+    tokens: int | None
     waiting: int
     not_before: float
     throttled: int
@@ -132,7 +133,7 @@ class LocalLimiter:
         slow_start: bool = False,
     ) -> None:
         self._max_pause = _seconds("max_pause", max_pause)
-        self._budget = Budget(_limits(limits), slow_start=slow_start)
+        self._budget = Budget(limits_of(limits), slow_start=slow_start)
         self._line: Line[asyncio.Future[Permit]] = Line()
         self._patience: dict[asyncio.Future[Permit], tuple[asyncio.TimerHandle, float]] = {}
         self._loop = OneLoop("limiter")
@@ -200,7 +201,7 @@ class LocalLimiter:
         if loop is not self._home:
             self._home = self._loop()
         if priority is not LOOKUP:
-            _check_priority(priority)
+            check_priority(priority)
         now = loop.time()
         if not self._line.length and self._budget.take(now):
             return Permit(now, self._told)
@@ -220,6 +221,14 @@ class LocalLimiter:
         finally:
             if max_wait is not None:
                 self._patience.pop(place)[0].cancel()
+
+    def use_up(self, *, silence: float = 0.0) -> None:
+        """Take it that all that the limits allow at once has just been asked for.
+
+        Args:
+            silence: The seconds for which a 429 forbids every request besides.
+        """
+        self._budget.use_up(self._loop().time(), silence)
 
     def dismiss(self, why: Callable[[], Exception]) -> None:
         """Let nobody who waits now wait any longer: each is told why."""
@@ -289,19 +298,10 @@ class LocalLimiter:
     def _grant(self) -> None:
         """Wake those who may go, in their order; then see to it that this runs again in time."""
         now = self._loop().time()
-        while (place := self._first()) and self._budget.take(now):
+        while (place := whose_turn(self._line)) and self._budget.take(now):
             self._line.serve()
             place.set_result(Permit(now, self._told))
         self._arm(now)
-
-    def _first(self) -> asyncio.Future[Permit] | None:
-        """Return the one whose turn it is, without those who were cancelled in this turn."""
-        while self._line.length:
-            place = self._line.first()
-            if not place.done():
-                return place
-            self._line.leave(place)
-        return None
 
     def _arm(self, now: float) -> None:
         """Keep one timer while anybody waits, at the first instant that may admit somebody."""
@@ -339,22 +339,22 @@ class LocalLimiter:
             self._grant()
 
 
-def _limits(limits: Any) -> tuple[Limit, ...]:
-    if isinstance(limits, str):
-        return parse_limits(limits)
-    if isinstance(limits, Limit):
-        return (limits,)
-    try:
-        kept: tuple[Any, ...] = tuple(limits)
-    except TypeError:
-        kept = (limits,)
-    for limit in kept:
-        if not isinstance(limit, Limit):
-            raise InvalidInput(f"a limit is a TimeLimit or a TokenLimit, not {limit!r}")
-    return kept
+def whose_turn(line: Line[asyncio.Future[Permit]]) -> asyncio.Future[Permit] | None:
+    """Return the one whose turn it is; those who were cancelled in this turn of the loop leave."""
+    while line.length:
+        place = line.first()
+        if not place.done():
+            return place
+        line.leave(place)
+    return None
 
 
-def _check_priority(priority: Any) -> None:
+def check_priority(priority: Any) -> None:
+    """Refuse what is no priority.
+
+    Raises:
+        InvalidInput: It is none.
+    """
     if not isinstance(priority, Priority):
         raise InvalidInput(f"a priority is Priority.LOOKUP or Priority.BULK, not {priority!r}")
 

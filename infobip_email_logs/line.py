@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections import OrderedDict
+from itertools import islice
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -69,6 +70,15 @@ class Line(Generic[T]):
         if priority is Priority.LOOKUP:
             return lookups + min(bulk, (self._row + lookups) // IN_A_ROW)
         return bulk + min(lookups, (bulk + 1) * IN_A_ROW - self._row)
+
+    def order(self) -> list[T]:
+        """Return those who wait, in the order in which they go if nobody joins."""
+        lookups, row = iter(self._lookups), self._row
+        order: list[T] = []
+        for one in self._bulk:
+            order += [*islice(lookups, max(0, IN_A_ROW - row)), one]
+            row = 0
+        return [*order, *lookups]
 
     def clear(self) -> list[T]:
         """Take out all of them, in no promised order."""

@@ -6,17 +6,20 @@ import gc
 import inspect
 import io
 import logging
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType, SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import pytest
 import pytest_asyncio
 from aiohttp import ClientResponse
 from aioresponses import aioresponses
+from redis_server import serving, settle
 from virtual_time import VirtualTimeLoop
 
 REAL_SECONDS = 60.0
@@ -134,6 +137,24 @@ async def _no_tasks() -> AsyncIterator[None]:
     left = asyncio.all_tasks() - {asyncio.current_task()}
     if left:
         pytest.fail("\n".join(["Tasks were left behind:", *map(repr, left)]), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the address of a Redis server: that of REDIS_URL, or of one for these tests."""
+    if named := os.environ.get("REDIS_URL"):
+        yield named
+        return
+    with serving(tmp_path_factory.mktemp("redis")) as server:
+        settle(server.url)
+        yield server.url
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the user's cache folder out of it."""
+    with mock.patch.dict(os.environ, XDG_CACHE_HOME=str(tmp_path_factory.mktemp("cache"))):
+        yield
 
 
 @pytest.fixture

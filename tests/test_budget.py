@@ -15,6 +15,9 @@ from infobip_email_logs.errors import InvalidInput
 
 TIME_LIMITS = st.builds(TimeLimit, st.integers(1, 8), per=st.floats(0.1, 20))
 TOKEN_LIMITS = st.builds(TokenLimit, burst=st.integers(1, 8), refill=st.floats(0.05, 10))
+ROUNDING = 1e-9
+"""Seconds by which sums may differ that are formed in another order."""
+
 LIMITS = st.lists(st.one_of(TIME_LIMITS, TOKEN_LIMITS), min_size=1, max_size=3)
 
 
@@ -142,7 +145,7 @@ class World:
 def _forbids(limit: Limit, known: list[float], on_wire: int, now: float) -> bool:
     """Say whether a limit forbids one more, from its definition and nothing else."""
     if isinstance(limit, TimeLimit):
-        recent = sum(at + limit.per + SLACK > now for at in known)
+        recent = sum(at + limit.per + SLACK + ROUNDING > now for at in known)
         return recent + on_wire >= limit.requests
     later = sum(at > now for at in known)
     come = sorted((min(at + SLACK, now) for at in known if at <= now), reverse=True)

@@ -37,6 +37,16 @@ def test_each_goes_once_and_in_the_order_of_its_priority(priorities: list[Priori
         assert lane == sorted(lane)
 
 
+@given(PRIORITIES, st.integers(0, 2 * IN_A_ROW))
+def test_the_order_is_known_before(priorities: list[Priority], gone: int) -> None:
+    """In the middle of a row, too; and it changes nothing."""
+    line = standing(priorities)
+    for _ in range(min(gone, line.length)):
+        line.serve()
+    order = line.order()
+    assert served(line) == order
+
+
 @given(PRIORITIES)
 def test_lookups_go_first_but_bulk_pulls_have_their_turn(priorities: list[Priority]) -> None:
     """While both wait, of every few that go one is a bulk pull."""

@@ -43,6 +43,11 @@ ROOMS: dict[str, str] = {
     "budget": "bucket caution errors gate",
     "line": "",
     "limiter": "bucket budget errors line one_loop",
+    "ledger": "bucket errors",
+    "shared_limiter": "bucket errors ledger limiter line one_loop",
+    "host_limiter": "bucket errors ledger shared_limiter",
+    "redis_limiter": "bucket errors ledger shared_limiter",
+    "accounts": "auth network",
     "network": "errors",
     "tokens": "auth errors wire",
     "transport": "auth errors network tokens version wire",
@@ -51,21 +56,21 @@ ROOMS: dict[str, str] = {
     "pull": "errors matching models plans query report",
     "lookups": "batches errors lists models pull query",
     "client": "asking auth batches bucket by_ids errors feeding limiter line lists lookups models"
-    " network one_loop page_facts plans pull query report retry strategies sweep"
+    " network one_loop page_facts plans pull query report retry shared_limiter strategies sweep"
     " transport wire",
     "settings": "auth errors",
     "sandbox": "",
     "cli": EVERYTHING,
-    "__init__": "auth bucket client errors limiter line lookups models network pull query report"
-    " retry settings version",
+    "__init__": "accounts auth bucket client errors host_limiter limiter line lookups models"
+    " network pull query report retry settings version",
     "__main__": "cli",
 }
 """Room → the rooms that it may import. A room is a module, or a folder with all of its files."""
 
 PURE = (
-    "auth batches bucket budget by_ids caution chains density errors forward gate json_values line"
-    " lists matching models moments network overlap page_facts piles plans query report scans"
-    " strategies stretches sweep wire"
+    "accounts auth batches bucket budget by_ids caution chains density errors forward gate"
+    " json_values ledger line lists matching models moments network overlap page_facts piles plans"
+    " query report scans strategies stretches sweep wire"
 )
 """These wait for nothing and know no clock: they import none of `WORLD`."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from ..errors import EmailLogsError
+from ..errors import EmailLogsError, LimiterUnavailable
 from . import exits
 from .telling import NAME, say_error
 
@@ -44,7 +44,10 @@ def told(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         place = f"{error.filename}: " if error.filename else ""
         return f"writing failed: {place}{error.strerror}"
-    return " ".join(str(error).split()) or type(error).__name__
+    text = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, LimiterUnavailable):
+        return f"{text} (--limiter process keeps the limit for this command alone)"
+    return text
 
 
 def usage(error: click.ClickException) -> str:

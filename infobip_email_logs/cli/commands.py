@@ -37,8 +37,8 @@ STDOUT = 1
 def program() -> None:
     """Pull the email logs of an Infobip account, through its rate limit.
 
-    Set INFOBIP_BASE_URL and INFOBIP_API_KEY first. One process per account: two at a time
-    would exceed the limit. Nothing at hand? The demo needs no account.
+    Set INFOBIP_BASE_URL and INFOBIP_API_KEY first. All commands of yours on this host share the
+    account's limit. Nothing at hand? The demo needs no account.
     """
 
 

@@ -76,6 +76,17 @@ connection_options = _together(
         "20+10/s is a burst and its refill.",
     ),
     click.option(
+        "--limiter",
+        type=click.Choice(["host", "process"]),
+        help="Who shares the limit: all commands of this user on this host, the default, or none "
+        "but this one.",
+    ),
+    click.option(
+        "--redis",
+        metavar="URL",
+        help="Share the limit with all that use this Redis, or set INFOBIP_REDIS_URL.",
+    ),
+    click.option(
         "--attempts",
         metavar="N",
         type=int,
@@ -231,15 +242,15 @@ def client(given: Mapping[str, Any]) -> EmailLogsClient:
     Raises:
         InvalidInput: An option can't be used, or there are no credentials.
     """
-    from ..client import EmailLogsClient  # noqa: PLC0415 - it imports aiohttp, --help need not
-    from ..network import Network  # noqa: PLC0415
+    from ..network import Network  # noqa: PLC0415 - --help needs none of this
     from ..retry import RetryPolicy  # noqa: PLC0415
+    from .connecting import Connection  # noqa: PLC0415 - it imports aiohttp
 
     base_url, auth = service(given, os.environ)
-    return EmailLogsClient(
+    return Connection(
         base_url,
         auth,
-        limit=given["rate"],
+        given,
         concurrency=given.get("concurrency", 1),
         retry=RetryPolicy(attempts=given["attempts"]),
         network=Network(proxy=given["proxy"], ca_file=given["ca_file"]),

@@ -93,7 +93,7 @@ async def test_the_rate_goes_with_the_version(
     """Without a rate it is the one that the version publishes."""
     for name, value in environment(NOWHERE).items():
         monkeypatch.setenv(name, value)
-    nothing = dict.fromkeys((*VARIABLES, "proxy", "ca_file", "rejects"))
+    nothing = dict.fromkeys((*VARIABLES, "proxy", "ca_file", "rejects", "limiter", "redis"))
     given = {**nothing, "rate": rate, "attempts": 1, "accept": "json", "api_version": version}
     async with options.client(given) as client:
         assert limit in repr(client)

@@ -1,0 +1,137 @@
+"""The script in Redis and the ledger beside it: whatever is said to both, they answer alike."""
+
+import itertools
+from collections.abc import Iterator
+
+import attrs
+import pytest
+import redis
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from infobip_email_logs.ledger import Answer, Ended, Ledger, Message, Terms
+from infobip_email_logs.redis_limiter import SCRIPT, from_reply, to_json
+
+CLOCK = "redis.call('TIME')"
+HANDED_IN = SCRIPT.replace(CLOCK, "cjson.decode(ARGV[2])")
+"""The script, but for its clock, which is told to it."""
+
+START = 1_000_000_000_000_000
+MEMBERS = ("one", "two", "three")
+TERMS = st.lists(
+    st.builds(Terms, st.integers(1, 4), st.integers(1_000, 240_000), st.booleans()),
+    min_size=1,
+    max_size=2,
+).map(tuple)
+ENDS = st.sampled_from(["answered", "answered", "throttled", "abandoned", "unused"])
+keys = (f"{{script}}:{number}" for number in itertools.count())
+
+
+@attrs.frozen
+class Step:
+    """What happens next: time passes, and a member says something."""
+
+    member: str
+    passes: int
+    need: int
+    ends: str
+    how_many: int
+    goes: bool
+    ago: int
+    retry_after: int | None
+    forgets: bool
+    leaves: bool
+
+
+STEPS = st.lists(
+    st.builds(
+        Step,
+        member=st.sampled_from(MEMBERS),
+        passes=st.one_of(st.integers(0, 400_000), st.integers(-3_000_000, 9_000_000)),
+        need=st.integers(0, 5),
+        ends=ENDS,
+        how_many=st.integers(0, 2),
+        goes=st.booleans(),
+        ago=st.integers(0, 200_000),
+        retry_after=st.one_of(st.none(), st.integers(0, 2_000_000)),
+        forgets=st.integers(0, 9).map(lambda number: number == 0),
+        leaves=st.integers(0, 9).map(lambda number: number == 0),
+    ),
+    min_size=1,
+    max_size=25,
+)
+
+
+class Both:
+    """The script and the ledger, and members who speak to both of them."""
+
+    def __init__(self, server: redis.Redis, terms: tuple[Terms, ...]) -> None:
+        self._server = server
+        self._terms = terms
+        self._key = next(keys)
+        self._clock = START
+        self._ledger: Ledger | None = None
+        self._seen: dict[str, tuple[int, int]] = {}
+        self._out: dict[str, list[int]] = {name: [] for name in MEMBERS}
+        self._strangers = itertools.count(-1, -1)
+
+    def say(self, step: Step) -> tuple[Answer, Answer]:
+        """Say the same to both, and return both answers."""
+        self._clock += step.passes
+        message = self._message(step)
+        if step.forgets:
+            self._server.delete(self._key)
+            self._ledger = None
+        self._ledger = self._ledger or Ledger(since=self._clock, last=self._clock)
+        model = self._ledger.tell(self._clock, message)
+        time = f"[{self._clock // 1_000_000},{self._clock % 1_000_000}]"
+        told = self._server.eval(HANDED_IN, 1, self._key, to_json(message), time)
+        self._seen[step.member] = (model.now, self._clock)
+        if step.goes:
+            self._out[step.member] += [number for number, wait in model.grants if not wait]
+        return model, from_reply(told)
+
+    def _message(self, step: Step) -> Message:
+        out = self._out[step.member]
+        ended = [out.pop(0) for _ in range(min(step.how_many, len(out)))]
+        if step.how_many == 2 and step.goes:
+            out.append(next(self._strangers))
+        seen, at = self._seen.get(step.member, (0, self._clock))
+        return Message(
+            member=step.member,
+            terms=self._terms,
+            lease=500_000,
+            need=step.need,
+            out=() if step.leaves else tuple(out),
+            ended=tuple(
+                Ended(number, step.ends, step.ago, 2 * step.ago, step.retry_after)
+                for number in ended
+            ),
+            seen=seen,
+            since=max(0, self._clock - at),
+            leaves=step.leaves,
+        )
+
+
+@pytest.fixture(scope="module")
+def server(redis_url: str) -> Iterator[redis.Redis]:
+    """Return a client of the server."""
+    with redis.Redis.from_url(redis_url) as client:
+        yield client
+
+
+@settings(deadline=None, max_examples=150)
+@given(TERMS, STEPS)
+def test_the_script_answers_as_the_ledger_does(
+    server: redis.Redis, terms: tuple[Terms, ...], steps: list[Step]
+) -> None:
+    """Under random needs, ends, deaths, losses, 429s and steps of the clock."""
+    both = Both(server, terms)
+    for step in steps:
+        model, told = both.say(step)
+        assert told == model
+
+
+def test_only_the_clock_was_taken_out() -> None:
+    """What is compared is the script itself."""
+    assert SCRIPT.count(CLOCK) == 1
