@@ -317,7 +317,9 @@ class ByIds:
         """
         if page.date is None:
             return
-        edge = page.date - RETENTION
+        edge, until = page.date - RETENTION, self._plain.sent_until
+        if self._first_edge is None and until and until < edge:
+            self._gaps.append(Gap(self._plain.sent_since, until, self._plain.filters, EXPIRED))
         self._first_edge = self._first_edge or edge
         if edge - self._first_edge <= UNWAITED:
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Iterable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
@@ -35,7 +35,7 @@ from .transport import Transport
 from .wire import Dialect, dialect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable
+    from collections.abc import Callable, Coroutine
     from types import TracebackType
 
     import aiohttp
@@ -248,10 +248,11 @@ class EmailLogsClient:
         """Return all logs that match, as a stream, however many there are.
 
         Where more logs match than one answer holds, the window is gone through in as many requests
-        as it takes: about one for a thousand logs. What is not proven to be complete ends the
-        stream with :class:`IncompleteError`, after everything else: more than 1000 logs within one
-        millisecond (version 1), and logs that expired before their turn came. Ids are asked for as
-        by :meth:`logs_by_message_id` and :meth:`logs_by_bulk_id`.
+        as it takes: about one for a thousand logs. They come in no particular order. What is not
+        proven to be complete ends the stream with :class:`IncompleteError`, after everything else:
+        more than 1000 logs within one millisecond (version 1; one second, where the service tells
+        whole seconds), logs that expired before their turn came, and a window that lies beyond the
+        48 hours. Ids are asked for as by :meth:`logs_by_message_id` and :meth:`logs_by_bulk_id`.
 
         Args:
             query: The filters; ``limit`` bounds the number of logs in total.
@@ -260,7 +261,8 @@ class EmailLogsClient:
             deadline: The seconds that it may take, from the first request on; likewise.
 
         Raises:
-            InvalidInput: The window ends in the future.
+            InvalidInput: The window begins or ends more than five minutes in the future, or the
+                query is one for :meth:`get_page` only (``use_cursor``).
         """
         wanted = query or LogsQuery()
         bounds = Bounds(max_requests=max_requests, deadline=deadline)
@@ -363,6 +365,8 @@ class EmailLogsClient:
         strategy: Strategy | None = None,
         priority: Priority = Priority.BULK,
     ) -> Pull:
+        if not isinstance(wanted, Iterable | AsyncIterable):
+            raise InvalidInput(f"ids are any iterable of texts, or one text, not {wanted!r}")
         if getattr(query, field):
             raise InvalidInput(f"give the ids as the argument, not as {field} of the query")
         asked = _alone(self._dialect.askable(_pullable(query)))
@@ -459,7 +463,9 @@ def _strategy(strategy: Strategy | None, query: LogsQuery, *, comes_in: bool) ->
     """Return how ids are to be had; ids that come in one by one are asked for as they come."""
     _one_of("strategy", strategy, None, "by_id", "sweep")
     if strategy == "sweep" and query.sent_since is None:
-        raise InvalidInput('strategy="sweep" needs a window: set sent_since in the query')
+        raise InvalidInput(
+            'strategy="sweep" needs a window: give sent_since in the query (--since)'
+        )
     return strategy or ("by_id" if comes_in else None)
 
 

@@ -49,7 +49,7 @@ def check_id(value: object, name: str = "an id") -> str:
     _check_encodable(value, name)
     if "," in value:
         raise InvalidInput(
-            f"{name} must not hold a comma; pass several ids as a list: {clip(value)}"
+            f"{name} must not hold a comma; give several ids one by one: {clip(value)}"
         )
     return value
 

@@ -78,6 +78,7 @@ class Either:
         self._handed: Counter[Hashable] = Counter()
         self._names: set[bool] = set()
         self._pages = 0
+        self._strategy: Strategy = "by_id"
         self._expired: tuple[Gap, ...] = ()
 
     def feed(self, ids: Iterable[object]) -> None:
@@ -118,7 +119,7 @@ class Either:
     def _decide(self) -> None:
         """Choose, as soon as all ids are known."""
         if self._forced == "sweep":
-            self._way = _Way.SWEEP
+            self._way, self._strategy = _Way.SWEEP, "sweep"
         elif self._fed:
             cheap = self._by_ids.expected <= self._cheap
             self._way = _Way.BY_ID if cheap else _Way.PROBE
@@ -165,9 +166,9 @@ class Either:
         if self._sweep.over:
             self._end_sweep()
         elif not self._forced and self._seems_dear():
-            self._way = _Way.BY_ID
+            self._way, self._strategy = _Way.BY_ID, "by_id"
         else:
-            self._way = _Way.SWEEP
+            self._way, self._strategy = _Way.SWEEP, "sweep"
 
     def _seems_dear(self) -> bool:
         """Say whether the sweep is given up: a page is a poor sample of its window."""
@@ -179,6 +180,7 @@ class Either:
 
     def _end_sweep(self) -> None:
         """Ask for ids only as far as the sweep left them open."""
+        self._strategy = "sweep"
         gaps = self._sweep.gaps
         self._expired = tuple(gap for gap in gaps if gap.why == EXPIRED)
         open_ones = len(gaps) > len(self._expired)
@@ -222,7 +224,7 @@ class Either:
     @property
     def strategy(self) -> Strategy:
         """How the logs are had, as far as is decided by now."""
-        return "sweep" if self._way is _Way.SWEEP or self._found else "by_id"
+        return self._strategy
 
     @property
     def probing(self) -> bool:

@@ -250,6 +250,8 @@ class Sweep:
         edge = number(page.date - RETENTION)
         if known.first_edge is None:
             known.first_edge = edge
+            if self._window[1] < edge:
+                self._gaps.append(self._gap(Doubtful(*self._window, EXPIRED)))
         known.edge = max(edge, known.edge or edge)
         known.ceiling = max(now + WHOLE_SECOND, known.ceiling or 0)
 

@@ -353,3 +353,25 @@ async def test_a_cut_that_one_pull_met_is_known_to_the_next() -> None:
         assert len(await all_of(client.logs())) == 70
         query = LogsQuery(sent_until=box.now() - timedelta(minutes=5))
         assert len(await all_of(client.logs(query))) == 65
+
+
+@pytest.mark.parametrize("ids", [(), ("m",)])
+async def test_a_window_beyond_what_is_kept_is_a_gap(ids: tuple[str, ...]) -> None:
+    """Nothing comes of it, and nobody knows what was in it."""
+    async with service(NO_LIMIT, BULKS) as (sandbox, client):
+        until = sandbox.now() - timedelta(days=3)
+        query = LogsQuery(sent_since=until - timedelta(days=1), sent_until=until)
+        pull = client.logs_by_message_id(ids, query=query) if ids else client.logs(query)
+        logs, error = await delivered(pull)
+        assert not logs
+        assert error is not None
+        assert {gap.why for gap in error.gaps} == {"expired"}
+
+
+async def test_a_look_at_the_window_is_no_sweep() -> None:
+    """Ids that were asked for by id after a look are said to be had by id."""
+    crowd = Traffic(bulks=8, bulk_size=(150, 150), loose=40_000, hours=3)
+    async with service(NO_LIMIT, crowd) as (sandbox, client):
+        pull = client.logs_by_bulk_id(sandbox.bulk_ids, query=window(sandbox))
+        assert len(await all_of(pull)) == 1200
+        assert pull.report.plan == "by_id"

@@ -34,7 +34,9 @@ class Outputs:
             for name in ("output", "rejects", "report")
             if (path := given.get(name)) is not None
         }
-        _check_apart(paths)
+        sources = ("--message-ids-file", "--bulk-ids-file")
+        read = {one: path for one in sources if (path := given.get(_name(one))) not in (None, "-")}
+        _check_apart(read, paths)
         self.complete = False
         self._open: dict[str, Output] = {}
         try:
@@ -85,11 +87,15 @@ class Outputs:
             await self._open["--report"].write(text.encode("utf-8", "backslashreplace") + b"\n")
 
 
-def _check_apart(paths: Mapping[str, str]) -> None:
-    seen: dict[str, str] = {}
+def _name(option: str) -> str:
+    return option.strip("-").replace("-", "_")
+
+
+def _check_apart(read: Mapping[str, str], paths: Mapping[str, str]) -> None:
+    seen = {str(Path(path).resolve()): option for option, path in read.items()}
     for option, path in paths.items():
         place = path if path == "-" else str(Path(path).resolve())
         if place in seen and place != "/dev/null":
             where = "stdout" if path == "-" else repr(path)
-            raise InvalidInput(f"{seen[place]} and {option} both go to {where}")
+            raise InvalidInput(f"{seen[place]} and {option} are the same: {where}")
         seen[place] = option

@@ -174,7 +174,7 @@ BAD_INPUT = {
     "no folder": (("-o", "/nope/x"), "--output: '/nope/x' can't be written: No such file"),
     "a folder": (("-o", "/"), "--output: '/' can't be written: Is a directory"),
     "no report": (("--report", "/nope/x"), "--report: '/nope/x' can't be written: No such file"),
-    "stdout twice": (("--report", "-"), "--output and --report both go to stdout"),
+    "stdout twice": (("--report", "-"), "--output and --report are the same: stdout"),
     "unquoted key": (("--api-key", "App", KEY), "an argument that belongs to no option"),
     "plain http": (("--base-url", "http://example.com"), "plain http:// would send"),
     "two kinds": (("--api-key", KEY, "--basic", KEY), "several kinds of credentials: --api-key, "),
@@ -346,3 +346,15 @@ def test_no_escapes_to_the_terminal(capfd: pytest.CaptureFixture[str], account: 
     told = here(capfd, account.url, "pull", "--bulk-id", "a\x1b[31m")
     assert "a\\x1b[31m" in told.err
     assert "\x1b" not in told.err
+
+
+def test_the_file_of_ids_is_never_written_over(
+    capfd: pytest.CaptureFixture[str], account: Sandbox, tmp_path: Path
+) -> None:
+    """An output that is the file of ids is refused, and the ids are still there."""
+    ids = tmp_path / "ids.txt"
+    ids.write_text("a\nb\n")
+    told = here(capfd, account.url, "pull", "--message-ids-file", str(ids), "-o", str(ids))
+    assert told.code == 2
+    assert "--message-ids-file and --output are the same" in told.err
+    assert ids.read_text() == "a\nb\n"
