@@ -1,5 +1,6 @@
 """The sweep alone, without I/O and clock: whatever order its requests are answered in."""
 
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -44,7 +45,7 @@ class Model:
 
     def page(self, asked: LogsQuery) -> LogsPage:
         """Answer a request."""
-        found = [place for place in range(len(self.times)) if self._matches(asked, place)]
+        found = [] if asked.general_status else self._matching(asked)
         logs = tuple(self.log(place) for place in self._chosen(found))
         return LogsPage(logs=logs, size=len(logs), limit=self.cap)
 
@@ -53,13 +54,13 @@ class Model:
         sent = START + self.times[place] * MILLISECOND
         return EmailLog(**{**NOTHING, "message_id": str(place), "sent_at": sent}, extra={})
 
-    def _matches(self, asked: LogsQuery, place: int) -> bool:
-        at, (since, until) = self.times[place], self.bounds
-        low = ms(asked.sent_since) + (not since) if asked.sent_since else at
-        high = ms(asked.sent_until) - (not until) if asked.sent_until else at
-        return low <= at <= high and not asked.general_status
+    def _matching(self, asked: LogsQuery) -> Sequence[int]:
+        since, until = self.bounds
+        low = ms(asked.sent_since) + (not since) if asked.sent_since else -1
+        high = ms(asked.sent_until) - (not until) if asked.sent_until else 1 << 62
+        return range(bisect_left(self.times, low), bisect_right(self.times, high))
 
-    def _chosen(self, found: list[int]) -> list[int]:
+    def _chosen(self, found: Sequence[int]) -> Sequence[int]:
         if len(found) <= self.cap or self.choice == "earliest":
             return found[: self.cap]
         if self.choice == "latest":
@@ -154,3 +155,30 @@ def test_few_requests_are_made(choice: str, most: int, at_once: int) -> None:
     assert len({*told.delivered}) == len(told.delivered) == 10_000
     assert not told.gaps
     assert told.requests <= most
+
+
+@pytest.mark.parametrize("shape", ["even", "bursts"])
+def test_full_pages_that_are_no_samples_are_noticed(shape: str) -> None:
+    """Where a full page is any stretch of neighbours, only whole pieces tell how long they are."""
+    random = Random(2)
+    times = sorted(random.randrange(100_000_000) for _ in range(10_000))
+    if shape == "bursts":
+        times = sorted(at // 20_000_000 * 20_000_000 + at % 60_000 for at in times)
+    model = Model(times, "stretch", (False, False), 100, random)
+    told = swept(model, LogsQuery(sent_since=START))
+    assert len({*told.delivered}) == len(told.delivered) == 10_000
+    assert told.requests <= 320
+
+
+def test_equal_requests_wait_for_each_other() -> None:
+    """Two stretches that ask for the same do so one after the other."""
+    sweep = Sweep(LogsQuery(sent_since=START), PageFacts())
+    stretch = sweep._ready[0]
+    sweep._ready.append(attrs.evolve(stretch))
+    first = sweep.take()
+    assert first is not None
+    assert sweep.take() is None
+    empty = LogsPage(logs=(), size=0, limit=1000)
+    assert not sweep.answer(first, empty, ())
+    second = sweep.take()
+    assert second == first
