@@ -78,7 +78,7 @@ async def _told(
 ) -> Told:
     if world.drawn["known"]:
         await _outcome(_scaled(client, world, LogsQuery()), slow=False)
-        await asyncio.sleep(PERIOD)
+        await asyncio.sleep(6 * PERIOD)  # until the limit is of no account again
     began, before, pull = now(), requests(), _scaled(client, world, world.query)
     logs, gaps, error = await _outcome(pull, slow=world.drawn["consumer"] == "slow")
     return Told(
