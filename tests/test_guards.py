@@ -58,7 +58,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> str:
     for path in helpers:
         shutil.copy(path, folder)
     guards = (HERE / "conftest.py").read_text(encoding="utf-8")
-    (folder / "conftest.py").write_text(guards.replace("REAL_SECONDS = 60.0", "REAL_SECONDS = 1.0"))
+    (folder / "conftest.py").write_text(guards.replace("REAL_SECONDS = 60.0", "REAL_SECONDS = 2.5"))
     (folder / "test_careless.py").write_text(CARELESS)
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-rA", "test_careless.py"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
