@@ -365,8 +365,7 @@ class EmailLogsClient:
         strategy: Strategy | None = None,
         priority: Priority = Priority.BULK,
     ) -> Pull:
-        if not isinstance(wanted, Iterable | AsyncIterable):
-            raise InvalidInput(f"ids are any iterable of texts, or one text, not {wanted!r}")
+        _check_ids(wanted)
         if getattr(query, field):
             raise InvalidInput(f"give the ids as the argument, not as {field} of the query")
         asked = _alone(self._dialect.askable(_pullable(query)))
@@ -438,6 +437,11 @@ class EmailLogsClient:
     def _check_open(self) -> None:
         if self._closed:
             raise InvalidState("this client is closed")
+
+
+def _check_ids(wanted: Any) -> None:
+    if not isinstance(wanted, Iterable | AsyncIterable):
+        raise InvalidInput(f"ids are any iterable of texts, or one text, not {wanted!r}")
 
 
 MOST_SKEW = timedelta(minutes=5)

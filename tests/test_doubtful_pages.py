@@ -194,3 +194,11 @@ async def test_ids_of_a_stopped_sweep_are_unconfirmed(end: Callable[[Pull], Any]
         assert isinstance(drained, Iterable)
         assert set(absent) <= set(pull.report.unconfirmed_ids)
         assert not pull.missing_ids
+
+
+async def test_ids_that_are_none_are_refused_at_once() -> None:
+    """What can't be gone through is no ids, and the call says so."""
+    wrong: Any = None
+    async with service() as (_, client):
+        with pytest.raises(InvalidInput, match="any iterable"):
+            client.logs_by_message_id(wrong)
