@@ -301,6 +301,9 @@ def _is_crowd(truth: Truth, gap: Gap) -> bool:
 
 
 def _is_expiry(truth: Truth, gap: Gap) -> bool:
+    until = truth.world.query.sent_until
+    if until and ms(until) <= truth.told.began - RETENTION + CLOCK:
+        return True  # nobody knows what was in such a window
     if truth.told.ended == truth.told.began or not gap.until:
         return False
     return ms(gap.until) <= truth.told.ended - RETENTION + 2 * CLOCK
