@@ -83,6 +83,7 @@ class Forward(Stretch):
         if end - begin <= view.facts.grain:
             only_suspected = view.verdict is Verdict.DOUBTFUL
             doubt = Doubt(view.page.size, len(view.inside), parts=1) if only_suspected else None
+            end = begin // view.facts.grain * view.facts.grain + view.facts.grain
             at = attrs.evolve(self, low=begin, high=end - 1)
             outcome = pile(at, view, self.asked, doubt=doubt)
             return attrs.evolve(outcome, then=[*outcome.then, *self._behind(end, view)])

@@ -216,9 +216,9 @@ class Sweep:
         of a query that begins within one.
         """
         self._facts.learn_grain([one.at for one in found if one.at is not None])
-        grain = self._facts.grain
-        if stretch.low != -EVER:
-            stretch.low = max(stretch.low, self._window[0]) // grain * grain
+        first, grain = self._window[0], self._facts.grain
+        if -EVER < stretch.low <= first:
+            stretch.low = first // grain * grain
 
     def _unkept(self, stretch: Stretch, view: View) -> Outcome:
         """Give a stretch up, whose answer holds too much else."""
