@@ -116,4 +116,6 @@ def _made(parts: tuple[str, ...], found: Mapping[str, Given]) -> Auth | OAuth2:
     try:
         return KINDS[parts](*(given.value for given in there))
     except InvalidInput as error:
-        raise InvalidInput(f"{places}: {error}") from None
+        why = str(error)
+    # Raised out here, so that it does not lead to the frames that hold the value.
+    raise InvalidInput(f"{places}: {why}")

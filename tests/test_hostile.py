@@ -9,7 +9,6 @@ from typing import Any
 
 import aiohttp
 import pytest
-from aiohttp import web
 from service import SMALL, all_of, delivered, ids_of, service
 
 from infobip_email_logs import (
@@ -343,27 +342,6 @@ async def test_a_name_that_has_no_address_is_told() -> None:
         with pytest.raises(TransportError, match=r"nowhere\.example can't be resolved"):
             await client.get_page()
         await client.close()
-
-
-async def test_a_proxy_is_asked_instead_of_the_service() -> None:
-    """With the whole address, and with its own credentials."""
-    seen: list[tuple[str, str | None]] = []
-
-    async def proxy(request: web.BaseRequest) -> web.StreamResponse:
-        seen.append((str(request.url), request.headers.get("Proxy-Authorization")))
-        return web.json_response({"results": []})
-
-    runner = web.ServerRunner(web.Server(proxy))
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    port = runner.addresses[0][1]
-    network = Network(proxy=f"http://user:{PASSWORD}@127.0.0.1:{port}")
-    async with EmailLogsClient("http://localhost:1", ApiKey("k"), network=network) as client:
-        await client.get_page(LogsQuery(limit=1))
-    await runner.cleanup()
-    assert seen == [
-        ("http://localhost:1/email/1/logs?limit=1", "Basic dXNlcjptYWRlLXVwLXBhc3N3b3Jk")
-    ]
 
 
 async def test_logs_without_an_id_come_once_though_lists_are_ignored() -> None:
