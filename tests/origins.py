@@ -26,7 +26,7 @@ class Seen:
     """
 
     url: str
-    heads: list[str] = attrs.field(factory=list)
+    heads: list[str] = attrs.field(factory=list, repr=False)
 
     @property
     def port(self) -> int:
@@ -35,8 +35,10 @@ class Seen:
 
 
 @asynccontextmanager
-async def origin(answer: bytes = EMPTY, *, tls: bool = False) -> AsyncGenerator[Seen]:
-    """Listen, and give each request the same answer."""
+async def origin(
+    answer: bytes = EMPTY, *, tls: bool = False, close: bool = False
+) -> AsyncGenerator[Seen]:
+    """Listen, and give each request the same answer; then hang up, or not."""
     context = None
     if tls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -47,6 +49,8 @@ async def origin(answer: bytes = EMPTY, *, tls: bool = False) -> AsyncGenerator[
             seen.heads.append(head)
             writer.write(answer)
             await writer.drain()
+            if close:
+                return
 
     seen = Seen("")
     async with _listening(serve, context) as port:

@@ -1,8 +1,8 @@
 """Looks for credentials in whatever it is shown.
 
 Of an error that is its text, its fields, its traceback, its pickled form, what led to it, and the
-variables of the frames that it came through (but those of tests, and of the command line, which is
-handed credentials as text).
+variables of the frames that it came through: but those of tests, of the command line, and of where
+credentials are made, all of which are handed them as text.
 """
 
 import pickle
@@ -28,6 +28,8 @@ HOUSE = str(Path(infobip_email_logs.__file__).parent)
 UNWATCHED = (
     str(Path(__file__).parent),
     f"{HOUSE}/cli",
+    f"{HOUSE}/auth.py",
+    "<attrs generated methods infobip_email_logs.auth",
     str(Path(pytest.__file__).parent.parent / "_pytest"),
 )
 
