@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from ..errors import DecodeError, clip
+from ..errors import DecodeError, clip, shown
 from ..json_values import is_array, is_object
 
 if TYPE_CHECKING:
@@ -49,11 +49,11 @@ def _parsed(body: bytes, page: int) -> Any:
     try:
         return json.loads(body, parse_float=Decimal, parse_constant=Decimal)
     except (ValueError, ArithmeticError, RecursionError) as error:
-        shown = clip(body[:2000].decode("utf-8", "replace"))
+        there = clip(body[:2000].decode("utf-8", "replace"))
         raise DecodeError(
-            f"page {page}: the answer is no JSON ({clip(str(error))}): {shown!r}",
+            f"page {page}: the answer is no JSON ({clip(str(error))}): {there!r}",
             page=page,
-            value=shown,
+            value=there,
         ) from error
 
 
@@ -68,7 +68,7 @@ def records(parsed: Any, page: int) -> list[Any]:
         at, found = "$.results", parsed["results"]
         if is_array(found):
             return found
-    shown = clip(repr(found))
+    there = shown(found)
     raise DecodeError(
-        f"page {page}: {at} holds no list of results, but {shown}", page=page, path=at, value=shown
+        f"page {page}: {at} holds no list of results, but {there}", page=page, path=at, value=there
     )

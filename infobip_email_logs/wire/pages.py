@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..errors import DecodeError
+from ..errors import DecodeError, shown
+from ..json_values import is_too_deep
 from ..models import EmailLog, LogsPage, RejectedRecord
 from ..query import DEFAULT_LIMIT
 from .exchange import notices
@@ -46,7 +47,8 @@ def read(
             path = f"$.results[{index}]{trouble.path}"
             if not keep_bad:
                 raise _undecodable(trouble, path, page, index) from trouble.__cause__
-            rejects.append(RejectedRecord(page, index, path, trouble.reason, raw))
+            kept = shown(raw) if is_too_deep(raw) else raw
+            rejects.append(RejectedRecord(page, index, path, trouble.reason, kept))
         if index % SLICE == SLICE - 1:
             yield
     return LogsPage(
