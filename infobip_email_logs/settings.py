@@ -70,6 +70,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> tuple[str | No
             the variables and never holds a value.
     """
     found = variables(os.environ if environ is None else environ)
+    del environ  # Whoever shows the variables of this frame must not show those.
     base_url = found.get("base_url")
     return base_url.value if base_url else None, credentials(found)
 

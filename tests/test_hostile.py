@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from credentials import KEY
 from service import SMALL, all_of, delivered, ids_of, service
 
 from infobip_email_logs import (
@@ -30,8 +31,6 @@ from infobip_email_logs import (
     WaitTooLong,
 )
 from infobip_email_logs.sandbox import Fault, Sandbox, Settings, Traffic
-
-PASSWORD = "made-up-password"
 
 
 def now() -> float:
@@ -177,16 +176,16 @@ async def test_a_broken_answer_does_not_show_the_headers_of_its_request(
     server = await asyncio.start_server(broken, "127.0.0.1", 0)
     async with server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        async with EmailLogsClient(url, ApiKey(PASSWORD), retry=RetryPolicy(attempts=2)) as client:
+        async with EmailLogsClient(url, ApiKey(KEY), retry=RetryPolicy(attempts=2)) as client:
             with pytest.raises(TransportError) as caught:
                 await client.get_page()
     error: BaseException | None = caught.value
-    assert PASSWORD not in "".join(traceback.format_exception(caught.value))
+    assert KEY not in "".join(traceback.format_exception(caught.value))
     while error:
-        assert PASSWORD not in repr(error) + repr(vars(error))
+        assert KEY not in repr(error) + repr(vars(error))
         assert error.__context__ is None or error.__context__ is error.__cause__
         error = error.__cause__
-    assert PASSWORD not in caplog.text
+    assert KEY not in caplog.text
 
 
 async def test_a_429_without_patience_is_told_to_those_who_wait_already() -> None:

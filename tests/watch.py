@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import click
 import pytest
 from credentials import FORMS
 
@@ -28,6 +29,7 @@ HOUSE = str(Path(infobip_email_logs.__file__).parent)
 UNWATCHED = (
     str(Path(__file__).parent),
     f"{HOUSE}/cli",
+    str(Path(click.__file__).parent),
     f"{HOUSE}/auth.py",
     "<attrs generated methods infobip_email_logs.auth",
     str(Path(pytest.__file__).parent.parent / "_pytest"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..errors import DecodeError, shown
 from ..json_values import is_too_deep
 from ..models import EmailLog, LogsPage, RejectedRecord
-from ..query import DEFAULT_LIMIT
+from ..query import DEFAULT_LIMIT, MAX_LIMIT
 from .exchange import notices
 from .records import Undecodable
 
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 SLICE = 50
 """The records that are decoded before the event loop gets its turn."""
+
+
+MOST = 100 * MAX_LIMIT
+"""The records that are decoded, at most: empty ones take two hundred times the memory sent."""
 
 
 def read(
@@ -38,6 +42,8 @@ def read(
         DecodeError: The answer is no page; or, without ``keep_bad``, a record can't be decoded.
     """
     found = yield from dialect.results(reply, page)
+    if len(found.records) > MOST:
+        raise DecodeError(f"page {page}: {len(found.records)} records are no page", page=page)
     logs: list[EmailLog] = []
     rejects: list[RejectedRecord] = []
     for index, raw in enumerate(found.records):

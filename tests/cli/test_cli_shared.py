@@ -5,7 +5,8 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-from shell import GENEROUS, KEY, Told, here, process, served
+from credentials import KEY
+from shell import GENEROUS, Told, here, process, served
 
 from infobip_email_logs.host_limiter import cache_folder
 from infobip_email_logs.sandbox import Settings, TimeWindow, Traffic

@@ -23,7 +23,7 @@ def main() -> None:
     words.add_argument("--mib", type=float, default=4.0, help="the size of the large inputs")
     given = words.parse_args()
     seed = random.SystemRandom().getrandbits(32) if given.seed is None else given.seed
-    print(f"seed {seed}")
+    print(f"seed {seed}", flush=True)
     no_more_memory()
     deadline = time.monotonic() + given.seconds
     for name, make in LARGE.items():

@@ -23,11 +23,11 @@ LINEAR = 3.0
 JITTER = 0.3
 """Seconds of CPU that may come from somewhere else."""
 
-MEMORY = 16 << 20
-"""The bytes of memory for a small input."""
+MEMORY = 160 << 20
+"""The bytes of memory for the records of the largest page that is taken, kept for their faults."""
 
-MEMORY_PER_BYTE = 150
-"""And for each byte of a large one: a record of two bytes has a place for all of its fields."""
+MEMORY_PER_BYTE = 64
+"""And for each byte of what was received: `{},` is a dictionary and a place in a list."""
 
 ADDRESS_SPACE = 4 << 30
 """The bytes of memory for the whole program: beyond that it ends, and no machine suffers."""

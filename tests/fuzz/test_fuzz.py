@@ -30,7 +30,7 @@ def _uneven(body: bytes) -> None:
 
 
 def _greedy(body: bytes) -> None:
-    _ = [bytes([one]) * 1000 for one in body]
+    _ = [bytes([one]) * 2000 for one in body]
 
 
 def _late(body: bytes) -> None:

@@ -102,3 +102,11 @@ def test_a_token_that_lasts_beyond_all_numbers() -> None:
     """It is no token."""
     with pytest.raises(DecodeError, match="no access token"):
         OAuth2("id", "secret").token(b'{"access_token":"a","expires_in":1%b}' % (b"0" * 400), 0.0)
+
+
+def test_a_page_of_too_many_records() -> None:
+    """A hundred times what the service promises is taken, and no more."""
+    body = b'{"results":[%b{}]}'
+    assert page(body % (b"{}," * 99_999)).size == 100_000
+    with pytest.raises(DecodeError, match="100001 records are no page"):
+        page(body % (b"{}," * 100_000))
