@@ -7,10 +7,10 @@ credentials are made, all of which are handed them as text.
 
 import pickle
 import traceback
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any
 
 import click
@@ -21,6 +21,9 @@ import infobip_email_logs
 
 KEPT = 16
 """The errors that are kept until their fields are there: the frames of each hold a page or two."""
+
+ALIKE = 10
+"""The errors that came the same way in one test and are looked at whole; a storm has thousands."""
 
 SHOWN = 20_000
 """The characters of a variable that are looked at."""
@@ -42,6 +45,7 @@ class Watch:
     def __init__(self) -> None:
         self.found: list[str] = []
         self._errors: deque[BaseException] = deque()
+        self._alike: Counter[tuple[object, ...]] = Counter()
         self._looks = False
 
     def look(self, place: str, said: str | bytes) -> None:
@@ -61,12 +65,18 @@ class Watch:
         self._looks = True
         while len(self._errors) > kept:
             self.look_at(self._errors.popleft())
+        if not kept:
+            self._alike.clear()
         self._looks = False
 
     def look_at(self, error: BaseException) -> None:
         """Look at all that an error tells."""
         kind = type(error).__name__
         self.look(f"{kind}'s fields", f"{error}\n{error!r}\n{vars(error)!r}")
+        way = (kind, *((frame.f_code, line) for frame, line in _walked(error)))
+        self._alike[way] += 1
+        if self._alike[way] > ALIKE:
+            return
         self.look(f"{kind}'s traceback", "".join(traceback.format_exception(error)))
         for one in _chain(error):
             self.look(f"{kind}'s cause", f"{one!r}\n{vars(one)!r}")
@@ -98,6 +108,10 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
             yield one
             hidden = one.__suppress_context__
             ahead += [one.__cause__, None if hidden else one.__context__]
+
+
+def _walked(error: BaseException) -> Iterator[tuple[FrameType, int]]:
+    return traceback.walk_tb(error.__traceback__)
 
 
 def _variables(trace: TracebackType | None) -> Iterator[tuple[str, str, str]]:
