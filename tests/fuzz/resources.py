@@ -98,7 +98,7 @@ def only(documented: type[EmailLogsError], work: Callable[[], T]) -> T | None:
     try:
         return work()
     except documented as error:
-        caught = error
-    assert len(str(caught)) <= LONGEST, f"an error of {len(str(caught))} characters"
-    assert len(repr(vars(caught))) <= 2 * LONGEST, "an error with long fields"
+        told, fields = str(error), repr(vars(error))
+    assert len(told) <= LONGEST, f"an error of {len(told)} characters"
+    assert len(fields) <= 2 * LONGEST, "an error with long fields"
     return None
