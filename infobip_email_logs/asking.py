@@ -62,6 +62,7 @@ class Asker:
         self._on_retry = on_retry
         self._dialect = dialect
         self._keep_bad = keep_bad
+        self._decoding = asyncio.Lock()
         self._said: set[str] = set()
         self._known = False
 
@@ -87,7 +88,7 @@ class Asker:
         acquire = partial(self._limiter.acquire, max_wait=max_wait, priority=priority)
         reply = await self._persist(request, tally, acquire)
         self._look_around(reply, query)
-        sifted = sift(await self._decode(reply, query, page), query)
+        sifted = await self._decode(reply, query, page)
         self._look_at_filters(sifted)
         return sifted
 
@@ -162,15 +163,21 @@ class Asker:
             raise
 
     async def _decode(self, reply: Reply, query: LogsQuery, page: int) -> LogsPage:
-        """Decode a page in slices, the event loop's turn between them."""
+        """Decode a page in slices, the event loop's turn between them, and check it.
+
+        One page at a time: otherwise a turn would be as long as a slice of each of them.
+        """
         slices = read(reply, dialect=self._dialect, query=query, page=page, keep_bad=self._keep_bad)
-        while True:
-            try:
-                next(slices)
-            except StopIteration as end:
-                decoded: LogsPage = end.value
-                return decoded
+        async with self._decoding:
+            while True:
+                try:
+                    next(slices)
+                except StopIteration as end:
+                    decoded: LogsPage = end.value
+                    break
+                await asyncio.sleep(0)
             await asyncio.sleep(0)
+            return sift(decoded, query)
 
     def _look_around(self, reply: Reply, query: LogsQuery) -> None:
         """Warn, once each, of what the headers of a reply tell."""

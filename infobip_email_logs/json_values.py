@@ -3,7 +3,26 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, TypeGuard
+from typing import Any, NoReturn, TypeGuard
+
+
+def _refuse(*_: object, **__: object) -> NoReturn:
+    raise TypeError("what the service sent can't be changed; take a copy: dict(…)")
+
+
+class Unchanging(dict[str, Any]):
+    """A dictionary that nobody can change, since several values share it."""
+
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
+
+    def __reduce__(self) -> tuple[type[Unchanging], tuple[dict[str, Any]]]:
+        """Pickle and copy what it holds at once, since nothing can be put in later."""
+        return Unchanging, (dict(self),)
+
+
+NOTHING = Unchanging()
+"""No fields: one value for all that have none."""
 
 
 def is_object(value: Any) -> TypeGuard[dict[str, Any]]:

@@ -218,6 +218,7 @@ class _Fetching:
         """Learn from a page, and hand over what is wanted of it."""
         self.tally.contradictions.update(page.contradictions)
         wanted = [log for log in page.logs if self._unwanted(log) is None]
+        await asyncio.sleep(0)
         new = self.plan.answer(query, page, [*wanted, *page.rejects])
         rejects = [record for record in new if isinstance(record, RejectedRecord)]
         self.tally.rejected += len(rejects)
