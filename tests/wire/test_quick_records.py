@@ -5,10 +5,13 @@ import pickle
 import sys
 from collections.abc import Callable, Generator
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import msgspec
 import pytest
+from attrs import fields
+from attrs.exceptions import FrozenInstanceError
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -255,6 +258,16 @@ def test_a_usual_record_takes_the_quick_way(names: dict[str, str]) -> None:
     assert decoder._quickly(sent) == decoder(sent) == RecordDecoder(names)(piece(record.encode()))
 
 
+def test_a_log_is_frozen_however_it_was_made() -> None:
+    """It is of the class that all are of, and equal to one that was made from its values."""
+    (log,) = quickly(page_of(USUAL)).logs
+    assert type(log) is EmailLog
+    assert log == EmailLog(**{field.name: getattr(log, field.name) for field in fields(EmailLog)})
+    for change in (partial(setattr, log, "text", ""), partial(delattr, log, "text")):
+        with pytest.raises(FrozenInstanceError):
+            change()
+
+
 def test_equal_parts_are_one_value() -> None:
     """What was sent byte for byte the same is shared by the logs; a digit more is another."""
     cheaper = USUAL.replace("0.000500", "0.0005")
@@ -308,7 +321,7 @@ def test_no_more_than_a_few_new_fields_are_expected() -> None:
     for name in ("__class__", "not-plain", *names):
         (sent,) = pieces(f'{{"{name}":1}}')
         assert decoder(sent).extra == {name: 1}
-    assert decoder._expected[1] == tuple(names[:MOST_LEARNED])
+    assert decoder._expected.learned == tuple(names[:MOST_LEARNED])
 
 
 def test_the_plain_decoder_is_asked_for_unusual_records_only() -> None:
