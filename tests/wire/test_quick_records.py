@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from attrs import fields
 from attrs.exceptions import FrozenInstanceError
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from infobip_email_logs import DecodeError, EmailLog, LogsPage, LogsQuery, RejectedRecord
@@ -187,6 +187,7 @@ def alike(body: bytes, dialect: Dialect, *, keep: bool) -> bool:
     return quick == plain or (dialect is V4 and quick[3].startswith("$.cursor"))
 
 
+@settings(deadline=None)  # a loaded machine may take its time
 @given(records=RECORDS, beside=ENVELOPES, dialect=DIALECTS, keep=st.booleans())
 @example(records=[USUAL, '{"to":5.5}', '{"new":"\\ud800"}'], beside=[], dialect=V1, keep=False)
 @example(
@@ -214,6 +215,7 @@ def test_any_document_is_read_as_the_plain_decoder_reads_it(
 CUTS = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 8), st.binary(max_size=4)), max_size=3)
 
 
+@settings(deadline=None)  # a loaded machine may take its time
 @given(records=RECORDS, cuts=CUTS, dialect=DIALECTS, keep=st.booleans())
 @example(records=[USUAL], cuts=[(0.1, 1, b"\xff")], dialect=V1, keep=True)
 def test_any_bytes_are_read_as_the_plain_decoder_reads_them(
