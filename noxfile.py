@@ -21,6 +21,7 @@ PURE_ROOMS = [
     "wire/*",
     "accounts.py",
     "batches.py",
+    "body.py",
     "bucket.py",
     "budget.py",
     "caution.py",
@@ -32,6 +33,8 @@ PURE_ROOMS = [
     "matching.py",
     "moments.py",
     "plans.py",
+    "retry_budget.py",
+    "spending.py",
 ]
 """What decides and never waits: every branch of it is tested."""
 

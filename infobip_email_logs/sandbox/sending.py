@@ -3,28 +3,45 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
+import itertools
+import socket
+import struct
+import zlib
 from typing import TYPE_CHECKING
 
 import attrs
 from aiohttp import web
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .answers import Answer
     from .faults import Fault
 
 _FASTEST = 1
 _PAUSE = 0.01
+_AT_ONCE = struct.pack("ii", 1, 0)
+_PIECE = 1 << 20
+_SPACE = b" " * _PIECE
+_GZIP_HEAD = bytes.fromhex("1f8b0800000000000003")
 
 
 async def send(request: web.BaseRequest, answer: Answer, fault: Fault) -> web.StreamResponse:
     """Send an answer, or the part of it that the fault lets through."""
     if fault.disconnect == "before_headers":
         return _reset(request)
+    if fault.gzip:
+        answer = _gzipped(answer, fault)
     if fault.endless:
         return await _send_endlessly(request, answer)
-    if fault.stalls or fault.disconnect == "in_body":
-        return await _send_half(request, answer, stalls=fault.stalls)
+    if fault.drips:
+        return await _send_pieces(request, answer, map(_byte, answer.body), pause=fault.drips)
+    if fault.padding:
+        return await _send_pieces(request, answer, _padded(answer.body, fault))
+    if fault.stalls or fault.disconnect:
+        return await _send_half(request, answer, fault)
     return web.Response(body=answer.body, status=answer.status, headers=_headers(answer))
 
 
@@ -43,24 +60,86 @@ def _headers(answer: Answer) -> dict[str, str]:
 
 def _reset(request: web.BaseRequest) -> web.StreamResponse:
     """Abort the connection; the response returned goes nowhere."""
-    if request.transport is not None:
-        request.transport.abort()
+    _abort(request.transport)
     return web.Response()
 
 
-async def _send_half(
-    request: web.BaseRequest, answer: Answer, *, stalls: bool
-) -> web.StreamResponse:
+def _abort(transport: asyncio.Transport | None) -> None:
+    """Reset a connection: what it still had to send is dropped, and the other side is told."""
+    if transport is not None:
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        transport.abort()
+
+
+async def _send_half(request: web.BaseRequest, answer: Answer, fault: Fault) -> web.StreamResponse:
     """Promise the whole body, send half of it, then close the connection or fall silent."""
     response = web.StreamResponse(status=answer.status, headers=_headers(answer))
     response.content_length = max(len(answer.body), 1)
     await response.prepare(request)
     await response.write(answer.body[: len(answer.body) // 2])
-    if stalls:
+    if fault.stalls:
         await asyncio.get_running_loop().create_future()
-    if request.transport is not None:
+    if fault.disconnect == "reset_in_body":
+        _abort(request.transport)
+    elif request.transport is not None:
         request.transport.close()
     return response
+
+
+async def _send_pieces(
+    request: web.BaseRequest, answer: Answer, pieces: Iterator[bytes], *, pause: float = 0.0
+) -> web.StreamResponse:
+    """Send a body piece by piece, as long as anybody takes it."""
+    response = web.StreamResponse(status=answer.status, headers=_headers(answer))
+    await response.prepare(request)
+    with contextlib.suppress(ConnectionError):
+        for piece in pieces:
+            await response.write(piece)
+            await asyncio.sleep(pause)
+    return response
+
+
+def _byte(number: int) -> bytes:
+    return bytes((number,))
+
+
+def _gzipped(answer: Answer, fault: Fault) -> Answer:
+    """Return the answer compressed, and wrong where the fault says so; a padding is left out."""
+    if "Content-Encoding" not in answer.headers:
+        answer = compressed(answer)
+    body, middle = answer.body, len(answer.body) // 2
+    if fault.gzip == "cut":
+        body = body[:middle]
+    elif fault.gzip == "garbled":
+        body = body[:middle] + bytes(255 - number for number in body[middle:])
+    return attrs.evolve(answer, body=body)
+
+
+def _padded(body: bytes, fault: Fault) -> Iterator[bytes]:
+    """Yield white space and the body; compressed, the white space is a member of its own."""
+    sizes = [*itertools.repeat(_PIECE, fault.padding // _PIECE), fault.padding % _PIECE]
+    if fault.gzip is None:
+        yield from (_SPACE[:size] for size in sizes)
+    else:
+        yield from _space_gzipped(sizes)
+    yield body
+
+
+def _space_gzipped(sizes: list[int]) -> Iterator[bytes]:
+    """Yield white space compressed: each piece like the others, so that it takes no time."""
+    yield _GZIP_HEAD
+    flushed, checksum = {size: _deflated(size) for size in set(sizes)}, 0
+    for size in sizes:
+        checksum = zlib.crc32(_SPACE[:size], checksum)
+        yield flushed[size]
+    end = zlib.compressobj(_FASTEST, wbits=-zlib.MAX_WBITS).flush()
+    tail = (checksum, sum(sizes) & 0xFFFFFFFF)
+    yield end + b"".join(number.to_bytes(4, "little") for number in tail)
+
+
+def _deflated(size: int) -> bytes:
+    squeeze = zlib.compressobj(zlib.Z_BEST_COMPRESSION, wbits=-zlib.MAX_WBITS)
+    return squeeze.compress(_SPACE[:size]) + squeeze.flush(zlib.Z_FULL_FLUSH)
 
 
 async def _send_endlessly(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
