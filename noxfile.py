@@ -82,6 +82,14 @@ def coverage(session: nox.Session) -> None:
 
 
 @nox.session
+def faults(session: nox.Session) -> None:
+    """Pull fifty thousand records through random faults, with twenty seeds."""
+    session.install("--editable", ".[tests]")
+    tests = ("tests/test_fault_sweep.py", *session.posargs)
+    session.run("python", "-m", "pytest", *tests, env={"FAULT_SEEDS": "20"})
+
+
+@nox.session
 def wheel(session: nox.Session) -> None:
     """Build what is published, look into it, and use it as somebody else would."""
     session.install("build")

@@ -5,18 +5,22 @@ from pathlib import Path
 import attrs
 import pytest
 from faulty_ways import ATTEMPTS, playing
+from service import service
 
 from infobip_email_logs import (
+    DecodeError,
     EmailLog,
     EmailLogsError,
     IncompleteError,
     Pull,
+    RequestRejected,
     Retry,
+    RetryPolicy,
     TransportError,
     errors,
 )
 from infobip_email_logs.cli import exits
-from infobip_email_logs.sandbox import FAULTS, Sandbox
+from infobip_email_logs.sandbox import FAULTS, Fault, Sandbox
 
 DOCUMENT = (Path(__file__).parents[1] / "docs" / "failures.md").read_text()
 RESENT = {"yes": ATTEMPTS - 1, "no": 0, "once, with a new token": 1}
@@ -114,3 +118,24 @@ async def test_a_record_that_is_wrong_costs_only_itself(row: Row) -> None:
         assert pull.report.unconfirmed_ids == (ids[1],)
         assert set(of(played.sandbox, ids[0], *ids[2:])) <= set(got)
         assert len(pull.rejects) == pull.report.rejected == 1
+
+
+async def test_a_redirect_brings_nothing_to_another_origin() -> None:
+    """Neither the credentials nor a request: nobody connects there."""
+    async with Sandbox() as elsewhere, service() as (sandbox, client):
+        place = {"Location": f"{elsewhere.url}/email/1/logs"}
+        for status in (301, 302, 303, 307, 308):
+            sandbox.script(Fault(status, headers=place))
+            with pytest.raises(RequestRejected, match=f"points to {elsewhere.url}"):
+                await client.get_page()
+        assert elsewhere.arrivals == []
+
+
+async def test_an_answer_that_is_no_page_is_never_an_empty_one() -> None:
+    """Of a stream of all logs, neither its only page nor its last may be lost so."""
+    for name in ("empty-200", "html-with-200", "error-with-200", "results-null", "results-missing"):
+        async with service(retry=RetryPolicy(attempts=2)) as (sandbox, client):
+            sandbox.settings.fault = FAULTS[name]
+            logs, error = await received(client.logs())
+            assert (logs, type(error)) == ([], DecodeError)
+            assert "no JSON" in str(error) or "no list of results" in str(error)
