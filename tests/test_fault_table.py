@@ -96,6 +96,7 @@ async def test_a_fault_that_lasts(row: Row) -> None:
         got, error = await received(pull := played.client.logs_by_bulk_id(played.sandbox.bulk_ids))
         assert got == of(played.sandbox, played.sandbox.bulk_ids[0])
         assert type(error) is getattr(errors, row.raised)
+        assert error
         assert exits.code(error) == int(row.exit_code)
         assert not pull.report.complete
         ends = played.limiter.ends.copy()
