@@ -25,7 +25,8 @@ import attrs
 
 from .bucket import LIMIT_V1
 from .errors import LimiterUnavailable
-from .ledger import Answer, Held, Ledger, Member, Message, Terms
+from .ledger import Held, Ledger, Member
+from .messages import Answer, Message, Terms
 from .shared_limiter import SharedLimiter
 
 if TYPE_CHECKING:

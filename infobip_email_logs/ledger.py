@@ -17,27 +17,20 @@ All instants and durations are whole microseconds.
 from __future__ import annotations
 
 import bisect
-import math
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import attrs
 
 from .bucket import GRACE as GRACE_SECONDS
-from .bucket import SLACK as SLACK_SECONDS
-from .bucket import TokenLimit
-from .errors import InvalidInput
+from .messages import SECOND, Answer, Terms, longest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .bucket import Limit
+    from .messages import Ended, Message
 
-SECOND = 1_000_000
 GRACE = int(GRACE_SECONDS * SECOND)
 """How long after its connection was closed an abandoned request may still arrive."""
-
-SLACK = int(SLACK_SECONDS * SECOND)
-"""By how much a token comes back late, for the rounding of clocks on both sides."""
 
 FIRST_PAUSE = SECOND
 """The silence after a 429 that does not say how long to wait; doubled while they go on."""
@@ -54,102 +47,6 @@ FRESH = SECOND
 
 SOON = SECOND // 100
 """Nobody is asked to come again sooner."""
-
-MOST = 10_000
-"""The requests of a limit that can be shared: a ledger is read and written with each message."""
-
-LONGEST = 366 * 24 * 3600.0
-"""Seconds for which it may remember them: the microseconds of far more are exact in Redis."""
-
-
-@attrs.frozen
-class Terms:
-    """What one limit comes to.
-
-    Attributes:
-        tokens: How many requests may be held and cooling together.
-        cooling: How long a token cools; for a bucket how long the refill of one takes.
-        bucket: Whether tokens come back one after the other.
-    """
-
-    tokens: int
-    cooling: int
-    bucket: bool = False
-
-    @classmethod
-    def of(cls, limit: Limit) -> Self:
-        """Return what a limit comes to."""
-        if isinstance(limit, TokenLimit):
-            return cls(limit.burst, math.ceil(SECOND / limit.refill), bucket=True)
-        return cls(limit.requests, math.ceil(limit.per * SECOND) + SLACK)
-
-    @property
-    def name(self) -> str:
-        """What its bucket is called."""
-        return f"{self.tokens}/{self.cooling}"
-
-
-@attrs.frozen
-class Ended:
-    """A request that ended.
-
-    Attributes:
-        number: Its token.
-        end: How: ``answered``, ``throttled``, ``abandoned`` or ``unused``.
-        ago: Since when that is known.
-        left: How long ago it left, at most.
-        retry_after: What its 429 asks for; None where it does not.
-    """
-
-    number: int
-    end: str
-    ago: int = 0
-    left: int = 0
-    retry_after: int | None = None
-
-
-@attrs.frozen(kw_only=True)
-class Message:
-    """All that a member has to say.
-
-    Attributes:
-        member: Who it is.
-        terms: The limits that it keeps.
-        lease: How long it may be silent before it counts as gone.
-        need: How many of its callers wait.
-        out: The tokens of its requests that are on the wire.
-        ended: Those that ended since.
-        seen: The ledger's time in the last answer that it got; 0 where it has none.
-        since: How long ago, by its own clock, that was.
-        leaves: Whether it says good-bye.
-    """
-
-    member: str
-    terms: tuple[Terms, ...]
-    lease: int
-    need: int = 0
-    out: tuple[int, ...] = ()
-    ended: tuple[Ended, ...] = ()
-    seen: int = 0
-    since: int = 0
-    leaves: bool = False
-
-
-@attrs.frozen
-class Answer:
-    """When the callers of a member may go.
-
-    Attributes:
-        now: The ledger's time.
-        grants: Its reserved tokens, and in how long each may go.
-        places: For each other caller in how long it may go at the earliest; to ask again then.
-        silence: How long a 429 still forbids every request.
-    """
-
-    now: int
-    grants: tuple[tuple[int, int], ...]
-    places: tuple[int, ...]
-    silence: int
 
 
 @attrs.define
@@ -485,29 +382,6 @@ def _bound(terms: Terms, free: Sequence[int], place: int, now: int) -> int:
         return now
     rounds, at = divmod(behind, len(free) or terms.tokens)
     return (free[at] if free else now) + (rounds + 1) * terms.cooling
-
-
-def terms_of(limits: Sequence[Limit]) -> tuple[Terms, ...]:
-    """Return what limits come to that are shared.
-
-    Raises:
-        InvalidInput: There is none, or one of more requests, or of a longer time, than a ledger
-            can keep.
-    """
-    if not limits:
-        raise InvalidInput("a limiter needs at least one limit")
-    for limit in limits:
-        if limit.burst > MOST or limit.burst / limit.rate > LONGEST:
-            raise InvalidInput(
-                f"a limit can be shared up to {MOST} requests at once, all of them back within a "
-                f"year; {limit} is beyond that"
-            )
-    return tuple(map(Terms.of, limits))
-
-
-def longest(terms: Sequence[Terms]) -> int:
-    """Return how long the longest of several limits remembers a request."""
-    return max(one.cooling * (one.tokens if one.bucket else 1) for one in terms)
 
 
 def _by_instant(held: Held) -> tuple[int, int]:

@@ -19,7 +19,7 @@ from redis import exceptions
 
 from .bucket import LIMIT_V1, TimeLimit, TokenLimit, limits_of
 from .errors import InvalidInput, LimiterUnavailable
-from .ledger import SECOND, Answer, Ended, Message
+from .messages import SECOND, Answer, Ended, Message
 from .shared_limiter import SharedLimiter
 
 if TYPE_CHECKING:

@@ -19,9 +19,10 @@ import attrs
 
 from .bucket import GRACE, limits_of
 from .errors import EmailLogsError, InvalidInput, InvalidState, LimiterUnavailable, WaitTooLong
-from .ledger import FRESH, SECOND, Answer, Ended, Message, longest, terms_of
+from .ledger import FRESH
 from .limiter import End, LocalLimiter, Permit, Snapshot, check_priority, whose_turn
 from .line import Line, Priority
+from .messages import SECOND, Answer, Ended, Message, longest, terms_of
 from .one_loop import OneLoop
 
 if TYPE_CHECKING:

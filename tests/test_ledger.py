@@ -5,17 +5,8 @@ import pytest
 from infobip_email_logs.bucket import TokenLimit, limits_of
 from infobip_email_logs.errors import InvalidInput
 from infobip_email_logs.host_limiter import from_json, to_json
-from infobip_email_logs.ledger import (
-    GRACE,
-    SECOND,
-    SLACK,
-    Answer,
-    Ended,
-    Ledger,
-    Message,
-    Terms,
-    terms_of,
-)
+from infobip_email_logs.ledger import GRACE, Ledger
+from infobip_email_logs.messages import SECOND, SLACK, Answer, Ended, Message, Terms, terms_of
 
 TERMS = (Terms(2, 10 * SECOND),)
 CLOCK = 1_000 * SECOND

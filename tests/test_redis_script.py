@@ -9,7 +9,8 @@ import redis
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infobip_email_logs.ledger import Answer, Ended, Ledger, Message, Terms
+from infobip_email_logs.ledger import Ledger
+from infobip_email_logs.messages import Answer, Ended, Message, Terms
 from infobip_email_logs.redis_limiter import SCRIPT, from_reply, to_json
 
 CLOCK = "redis.call('TIME')"

@@ -41,14 +41,17 @@ ROOMS: dict[str, str] = {
     "spending": "errors retry retry_budget",
     "one_loop": "errors",
     "gate": "",
-    "caution": "bucket",
-    "budget": "bucket caution errors gate",
+    "lesson": "",
+    "caution": "bucket lesson",
+    "slow_start": "",
+    "budget": "bucket caution errors gate slow_start",
     "line": "",
     "limiter": "bucket budget errors line one_loop",
-    "ledger": "bucket errors",
-    "shared_limiter": "bucket errors ledger limiter line one_loop",
-    "host_limiter": "bucket errors ledger shared_limiter",
-    "redis_limiter": "bucket errors ledger shared_limiter",
+    "messages": "bucket errors",
+    "ledger": "bucket messages",
+    "shared_limiter": "bucket errors ledger limiter line messages one_loop",
+    "host_limiter": "bucket errors ledger messages shared_limiter",
+    "redis_limiter": "bucket errors messages shared_limiter",
     "accounts": "auth network",
     "network": "errors",
     "tokens": "auth errors wire",
@@ -73,8 +76,9 @@ ROOMS: dict[str, str] = {
 
 PURE = (
     "accounts auth batches body bucket budget by_ids caution chains density errors forward gate"
-    " json_values ledger line lists matching models moments network overlap page_facts piles plans"
-    " query report retry_budget scans spending strategies stretches sweep wire"
+    " json_values ledger lesson line lists matching messages models moments network overlap"
+    " page_facts piles plans query report retry_budget scans slow_start spending strategies"
+    " stretches sweep wire"
 )
 """These wait for nothing and know no clock: they import none of `WORLD`."""
 

@@ -22,8 +22,9 @@ from infobip_email_logs import (
 )
 from infobip_email_logs.bucket import GRACE, SLACK, Limit, TokenLimit
 from infobip_email_logs.errors import LimiterUnavailable
-from infobip_email_logs.ledger import FRESH, SECOND, Answer, Message
+from infobip_email_logs.ledger import FRESH
 from infobip_email_logs.line import IN_A_ROW
+from infobip_email_logs.messages import SECOND, Answer, Message
 from infobip_email_logs.shared_limiter import SharedLimiter
 
 SOON = 0.02

@@ -32,14 +32,15 @@ async def send(request: web.BaseRequest, answer: Answer, fault: Fault) -> web.St
     """Send an answer, or the part of it that the fault lets through."""
     if fault.disconnect == "before_headers":
         return _reset(request)
+    if fault.padding:
+        return await _send_padded(request, answer, fault)
     if fault.gzip:
         answer = _gzipped(answer, fault)
     if fault.endless:
-        return await _send_endlessly(request, answer)
+        again = itertools.repeat(answer.body or b" ")
+        return await _send_pieces(request, answer, again, pause=_PAUSE)
     if fault.drips:
         return await _send_pieces(request, answer, map(_byte, answer.body), pause=fault.drips)
-    if fault.padding:
-        return await _send_pieces(request, answer, _padded(answer.body, fault))
     if fault.stalls or fault.disconnect:
         return await _send_half(request, answer, fault)
     return web.Response(body=answer.body, status=answer.status, headers=_headers(answer))
@@ -104,9 +105,8 @@ def _byte(number: int) -> bytes:
 
 
 def _gzipped(answer: Answer, fault: Fault) -> Answer:
-    """Return the answer compressed, and wrong where the fault says so; a padding is left out."""
-    if "Content-Encoding" not in answer.headers:
-        answer = compressed(answer)
+    """Return the answer compressed, and wrong where the fault says so."""
+    answer = compressed(answer)
     body, middle = answer.body, len(answer.body) // 2
     if fault.gzip == "cut":
         body = body[:middle]
@@ -115,38 +115,29 @@ def _gzipped(answer: Answer, fault: Fault) -> Answer:
     return attrs.evolve(answer, body=body)
 
 
-def _padded(body: bytes, fault: Fault) -> Iterator[bytes]:
-    """Yield white space and the body; compressed, the white space is a member of its own."""
+async def _send_padded(
+    request: web.BaseRequest, answer: Answer, fault: Fault
+) -> web.StreamResponse:
+    """Send white space and the body, compressed where the fault says so."""
     sizes = [*itertools.repeat(_PIECE, fault.padding // _PIECE), fault.padding % _PIECE]
-    if fault.gzip is None:
-        yield from (_SPACE[:size] for size in sizes)
-    else:
-        yield from _space_gzipped(sizes)
-    yield body
+    if not fault.gzip:
+        pieces = itertools.chain((_SPACE[:size] for size in sizes), [answer.body])
+        return await _send_pieces(request, answer, pieces)
+    answer = attrs.evolve(answer, headers={**answer.headers, "Content-Encoding": "gzip"})
+    return await _send_pieces(request, answer, _squeezed(answer.body, sizes))
 
 
-def _space_gzipped(sizes: list[int]) -> Iterator[bytes]:
-    """Yield white space compressed: each piece like the others, so that it takes no time."""
+def _squeezed(body: bytes, sizes: list[int]) -> Iterator[bytes]:
+    """Compress white space and a body; equal pieces are compressed once, so that it is quick."""
     yield _GZIP_HEAD
-    flushed, checksum = {size: _deflated(size) for size in set(sizes)}, 0
+    known, checksum = {size: _deflated(_SPACE[:size], zlib.Z_FULL_FLUSH) for size in set(sizes)}, 0
     for size in sizes:
         checksum = zlib.crc32(_SPACE[:size], checksum)
-        yield flushed[size]
-    end = zlib.compressobj(_FASTEST, wbits=-zlib.MAX_WBITS).flush()
-    tail = (checksum, sum(sizes) & 0xFFFFFFFF)
-    yield end + b"".join(number.to_bytes(4, "little") for number in tail)
+        yield known[size]
+    tail = zlib.crc32(body, checksum), (sum(sizes) + len(body)) & 0xFFFFFFFF
+    yield _deflated(body, zlib.Z_FINISH) + b"".join(one.to_bytes(4, "little") for one in tail)
 
 
-def _deflated(size: int) -> bytes:
+def _deflated(content: bytes, flush: int) -> bytes:
     squeeze = zlib.compressobj(zlib.Z_BEST_COMPRESSION, wbits=-zlib.MAX_WBITS)
-    return squeeze.compress(_SPACE[:size]) + squeeze.flush(zlib.Z_FULL_FLUSH)
-
-
-async def _send_endlessly(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
-    """Send the body again and again, until the client has enough."""
-    response = web.StreamResponse(status=answer.status, headers=_headers(answer))
-    await response.prepare(request)
-    while request.transport is not None and not request.transport.is_closing():
-        await response.write(answer.body or b" ")
-        await asyncio.sleep(_PAUSE)
-    return response
+    return squeeze.compress(content) + squeeze.flush(flush)

@@ -306,9 +306,11 @@ class Sandbox:
         outcome = self._service.answer(arrived, self.settings, fault)
         self.arrivals.append(self._arrival(request, arrived, outcome, fault))
         answer = outcome.answer
-        if self.settings.gzip and "gzip" in request.headers.get("Accept-Encoding", ""):
+        fault = fault or _NO_FAULT
+        plain = fault.gzip or fault.padding or not self.settings.gzip
+        if not plain and "gzip" in request.headers.get("Accept-Encoding", ""):
             answer = compressed(answer)
-        return answer, fault or _NO_FAULT
+        return answer, fault
 
     def _fault(self) -> Fault | None:
         """Return what a request meets that nothing was scripted for."""
