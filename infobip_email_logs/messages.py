@@ -38,11 +38,13 @@ class Terms:
         tokens: How many requests may be held and cooling together.
         cooling: How long a token cools; for a bucket how long the refill of one takes.
         bucket: Whether tokens come back one after the other.
+        name: What its bucket is called.
     """
 
     tokens: int
     cooling: int
     bucket: bool = False
+    name: str = attrs.field(default=attrs.Factory(lambda terms: terms.usual_name, takes_self=True))
 
     @classmethod
     def of(cls, limit: Limit) -> Self:
@@ -52,9 +54,14 @@ class Terms:
         return cls(limit.requests, math.ceil(limit.per * SECOND) + SLACK)
 
     @property
-    def name(self) -> str:
-        """What its bucket is called."""
+    def usual_name(self) -> str:
+        """What its bucket is called: the same for all who keep the same limit."""
         return f"{self.tokens}/{self.cooling}"
+
+    @property
+    def rate(self) -> float:
+        """The requests per second in the long run."""
+        return (1 if self.bucket else self.tokens) * SECOND / self.cooling
 
 
 @attrs.frozen
@@ -84,7 +91,8 @@ class Message:
         member: Who it is.
         terms: The limits that it keeps.
         lease: How long it may be silent before it counts as gone.
-        need: How many of its callers wait.
+        lookups: How many of its callers wait for a single answer.
+        bulk: How many wait for one of many.
         out: The tokens of its requests that are on the wire.
         ended: Those that ended since.
         seen: The ledger's time in the last answer that it got; 0 where it has none.
@@ -95,7 +103,8 @@ class Message:
     member: str
     terms: tuple[Terms, ...]
     lease: int
-    need: int = 0
+    lookups: int = 0
+    bulk: int = 0
     out: tuple[int, ...] = ()
     ended: tuple[Ended, ...] = ()
     seen: int = 0
@@ -112,12 +121,16 @@ class Answer:
         grants: Its reserved tokens, and in how long each may go.
         places: For each other caller in how long it may go at the earliest; to ask again then.
         silence: How long a 429 still forbids every request.
+        burst: How many requests may go at once since a 429; 0 where the limit is kept in full.
+        interval: How far apart they go in the long run, likewise.
     """
 
     now: int
-    grants: tuple[tuple[int, int], ...]
-    places: tuple[int, ...]
-    silence: int
+    grants: tuple[tuple[int, int], ...] = ()
+    places: tuple[int, ...] = ()
+    silence: int = 0
+    burst: int = 0
+    interval: int = 0
 
 
 def terms_of(limits: Sequence[Limit]) -> tuple[Terms, ...]:

@@ -48,9 +48,11 @@ ROOMS: dict[str, str] = {
     "line": "",
     "limiter": "bucket budget errors line one_loop",
     "messages": "bucket errors",
-    "ledger": "bucket messages",
-    "shared_limiter": "bucket errors ledger limiter line messages one_loop",
-    "host_limiter": "bucket errors ledger messages shared_limiter",
+    "quiet": "gate messages",
+    "turns": "line",
+    "ledger": "bucket lesson messages quiet turns",
+    "shared_limiter": "bucket errors ledger limiter line messages one_loop quiet",
+    "host_limiter": "bucket errors ledger lesson messages quiet shared_limiter turns",
     "redis_limiter": "bucket errors messages shared_limiter",
     "accounts": "auth network",
     "network": "errors",
@@ -77,8 +79,8 @@ ROOMS: dict[str, str] = {
 PURE = (
     "accounts auth batches body bucket budget by_ids caution chains density errors forward gate"
     " json_values ledger lesson line lists matching messages models moments network overlap"
-    " page_facts piles plans query report retry_budget scans slow_start spending strategies"
-    " stretches sweep wire"
+    " page_facts piles plans query quiet report retry_budget scans slow_start spending strategies"
+    " stretches sweep turns wire"
 )
 """These wait for nothing and know no clock: they import none of `WORLD`."""
 
