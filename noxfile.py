@@ -25,6 +25,7 @@ PURE_ROOMS = [
     "wire/*",
     "accounts.py",
     "batches.py",
+    "body.py",
     "bucket.py",
     "budget.py",
     "caution.py",
@@ -39,7 +40,9 @@ PURE_ROOMS = [
     "moments.py",
     "plans.py",
     "quiet.py",
+    "retry_budget.py",
     "slow_start.py",
+    "spending.py",
     "turns.py",
 ]
 """What decides and never waits: every branch of it is tested."""
@@ -88,6 +91,14 @@ def coverage(session: nox.Session) -> None:
     session.run("coverage", "report", "--show-missing")
     pure = ",".join(f"*/{NAME}/{room}" for room in PURE_ROOMS)
     session.run("coverage", "report", f"--include={pure}", "--show-missing", "--fail-under=100")
+
+
+@nox.session
+def faults(session: nox.Session) -> None:
+    """Pull fifty thousand records through random faults, with twenty seeds."""
+    session.install("--editable", ".[tests]")
+    tests = ("tests/test_fault_sweep.py", *session.posargs)
+    session.run("python", "-m", "pytest", *tests, env={"FAULT_SEEDS": "20"})
 
 
 @nox.session

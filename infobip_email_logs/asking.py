@@ -13,6 +13,8 @@ from .line import Priority
 from .matching import sift
 from .moments import RETENTION
 from .retry import Retry, RetryPolicy, retrying
+from .retry_budget import RetryBudget
+from .spending import Spending
 from .wire import Dialect, Reply, Request, failure, notices, read
 
 if TYPE_CHECKING:
@@ -59,6 +61,7 @@ class Asker:
         self._transport = transport
         self._limiter = limiter
         self._retry = retry
+        self._budget = RetryBudget()
         self._on_retry = on_retry
         self._dialect = dialect
         self._keep_bad = keep_bad
@@ -86,14 +89,26 @@ class Asker:
         tally.pages += 1
         page = tally.pages
         acquire = partial(self._limiter.acquire, max_wait=max_wait, priority=priority)
-        reply = await self._persist(request, tally, acquire)
-        self._look_around(reply, query)
-        sifted = await self._decode(reply, query, page)
+        clock = asyncio.get_running_loop().time
+        spending = Spending(self._budget, clock, patient=priority is Priority.BULK)
+
+        async def attempt() -> LogsPage:
+            with spending.attempt():
+                reply = await self._send(request, tally, acquire)
+                self._look_around(reply, query)
+                return await self._decode(reply, query, page)
+
+        try:
+            sifted = await self._persist(attempt, tally, spending)
+        finally:
+            spending.settle()
         self._look_at_filters(sifted)
         return sifted
 
-    async def _persist(self, request: Request, tally: Tally, acquire: Acquire) -> Reply:
-        """Send a request, and again while that may help."""
+    async def _persist(
+        self, attempt: Callable[[], Awaitable[LogsPage]], tally: Tally, spending: Spending
+    ) -> LogsPage:
+        """Make an attempt, and again while that may help."""
 
         def notify(retry: Retry) -> None:
             tally.retries += 1
@@ -107,19 +122,20 @@ class Asker:
             sleep=asyncio.sleep,
             pause=lambda: self._limiter.pause,
             known=lambda: self._known,
+            over=lambda: spending.over,
             notify=notify,
         )
         try:
             try:
-                return await persistently(self._attempt, request, tally, acquire)
+                return await persistently(attempt)
             except Unauthorized:
                 if not self._transport.renews:
                     raise
-            return await persistently(self._attempt, request, tally, acquire)
+            return await persistently(attempt)
         except RateLimited as error:
             raise _impatient(error) from error
 
-    async def _attempt(self, request: Request, tally: Tally, acquire: Acquire) -> Reply:
+    async def _send(self, request: Request, tally: Tally, acquire: Acquire) -> Reply:
         """Send a request once, with a permit of its own."""
         permit = await self._permit(tally, acquire)
         try:

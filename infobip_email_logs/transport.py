@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from .auth import OAuth2
-from .errors import DecodeError, InvalidInput, InvalidState, TransportError, clip
+from .body import ENCODING, Body, BrokenBody
+from .errors import InvalidInput, InvalidState, TransportError, clip
 from .tokens import TokenKeeper
 from .version import __version__
 from .wire import Reply, Request, urls
@@ -167,7 +168,9 @@ class Transport:
             "headers": {
                 **headers,
                 "User-Agent": USER_AGENT,
+                "Accept-Encoding": ENCODING,
             },
+            "auto_decompress": False,  # else one piece may become a gigabyte
             "allow_redirects": False,
             "raise_for_status": False,
             "timeout": self._timeout,
@@ -180,18 +183,16 @@ class Transport:
 
     async def _body(self, reply: aiohttp.ClientResponse) -> bytes:
         """Read a body, but not without bound."""
-        pieces = bytearray()
+        encoding = reply.headers.get("Content-Encoding", "")
+        body = Body(encoding, most=self._network.max_body)
         async for piece in reply.content.iter_chunked(CHUNK):
-            pieces += piece
-            if len(pieces) > self._network.max_body:
-                raise DecodeError(
-                    f"the answer is larger than {self._network.max_body} bytes (max_body)"
-                )
-        return bytes(pieces)
+            body.feed(piece)
+        return body.whole()
 
 
 _TROUBLE = (aiohttp.ClientError, OSError, TimeoutError, ValueError, asyncio.CancelledError)
 _HARMLESS = (
+    BrokenBody,
     aiohttp.ClientConnectionError,
     aiohttp.ClientPayloadError,
     Resent,
@@ -208,6 +209,8 @@ def _told(trouble: BaseException, url: URL) -> BaseException:
         if task and task.cancelling():
             return trouble
         return TransportError("the connection was closed while a request was under way")
+    if isinstance(trouble, BrokenBody):
+        return TransportError(f"the answer of {_place(url)} is broken: {trouble}")
     if isinstance(trouble, aiohttp.InvalidURL):
         return InvalidInput("aiohttp can't use the address of the service or of the proxy")
     if isinstance(trouble, ValueError) and not isinstance(trouble, aiohttp.ClientError):
@@ -217,9 +220,7 @@ def _told(trouble: BaseException, url: URL) -> BaseException:
 
 def _why(error: BaseException, url: URL) -> str:
     """Return one line that says what went wrong on the way to the service, without the query."""
-    place = f"{url.scheme}://{url.host_subcomponent}" + (
-        f":{url.explicit_port}" if url.explicit_port else ""
-    )
+    place = _place(url)
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return f"the name of {place} can't be resolved: {clip(str(error.os_error))}"
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
@@ -231,3 +232,8 @@ def _why(error: BaseException, url: URL) -> str:
     if isinstance(error, asyncio.TimeoutError):
         return f"{place} did not answer in time ({clip(str(error)) or type(error).__name__})"
     return f"the answer of {place} did not arrive: {clip(str(error)) or type(error).__name__}"
+
+
+def _place(url: URL) -> str:
+    port = f":{url.explicit_port}" if url.explicit_port else ""
+    return f"{url.scheme}://{url.host_subcomponent}{port}"

@@ -37,6 +37,8 @@ ROOMS: dict[str, str] = {
     "strategies": "by_ids models overlap sweep",
     "report": "errors models",
     "retry": "errors",
+    "retry_budget": "errors",
+    "spending": "errors retry retry_budget",
     "one_loop": "errors",
     "gate": "",
     "lesson": "",
@@ -55,8 +57,10 @@ ROOMS: dict[str, str] = {
     "accounts": "auth network",
     "network": "errors",
     "tokens": "auth errors wire",
-    "transport": "auth errors network tokens version wire",
-    "asking": "errors limiter line matching models moments query report retry transport wire",
+    "body": "errors",
+    "transport": "auth body errors network tokens version wire",
+    "asking": "errors limiter line matching models moments query report retry retry_budget"
+    " spending transport wire",
     "feeding": "",
     "pull": "errors matching models plans query report",
     "lookups": "batches errors lists models pull query",
@@ -73,10 +77,10 @@ ROOMS: dict[str, str] = {
 """Room → the rooms that it may import. A room is a module, or a folder with all of its files."""
 
 PURE = (
-    "accounts auth batches bucket budget by_ids caution chains density errors forward gate"
+    "accounts auth batches body bucket budget by_ids caution chains density errors forward gate"
     " json_values ledger lesson line lists matching messages models moments network overlap"
-    " page_facts piles plans query quiet report scans slow_start strategies stretches sweep turns"
-    " wire"
+    " page_facts piles plans query quiet report retry_budget scans slow_start spending strategies"
+    " stretches sweep turns wire"
 )
 """These wait for nothing and know no clock: they import none of `WORLD`."""
 
