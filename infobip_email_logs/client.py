@@ -15,6 +15,7 @@ from .auth import Auth, OAuth2
 from .batches import MAX_LENGTH
 from .bucket import LIMIT_V1, LIMIT_V4, Limit
 from .by_ids import ByIds, IdField
+from .closing import to_the_end
 from .errors import InvalidInput, InvalidState
 from .feeding import Ids, feed_ids
 from .limiter import Limiter, LocalLimiter
@@ -188,7 +189,7 @@ class EmailLogsClient:
             if self._tasks:
                 await asyncio.wait(self._tasks)
         finally:
-            await self._transport.close()
+            await to_the_end(self._transport.close())
         if isinstance(self._limiter, SharedLimiter):
             await self._limiter.flush()
 

@@ -146,9 +146,11 @@ class Lookups:
             self._settle(one, found.get(one))
 
     def _ended(self, batch: tuple[str, ...], task: asyncio.Task[None]) -> None:
-        """Leave nobody waiting for a task that was cancelled, before it began or later."""
+        """Leave nobody waiting for a task that was cancelled, or that a caller's code broke."""
         if task.cancelled():
             self._fail(batch, IncompleteError("the client was closed before the answer came"))
+        elif error := task.exception():
+            self._fail(batch, error)
 
     def _settle(self, message_id: str, log: EmailLog | None) -> None:
         """Give an answer to those who wait for it, and keep it while it is good."""
@@ -162,7 +164,7 @@ class Lookups:
             if len(self._kept) > MOST_KEPT:
                 del self._kept[next(iter(self._kept))]
 
-    def _fail(self, message_ids: Iterable[str], error: EmailLogsError | None) -> None:
+    def _fail(self, message_ids: Iterable[str], error: BaseException | None) -> None:
         for one in message_ids:
             if answer := self._asked.pop(one, None):
                 answer.set_exception(error or _unconfirmed(one))

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 import attrs
 
 from .bucket import GRACE, limits_of
+from .closing import to_the_end
 from .errors import EmailLogsError, InvalidInput, InvalidState, LimiterUnavailable, WaitTooLong
 from .ledger import FRESH, SECOND, Answer, Ended, Message, longest, terms_of
 from .limiter import End, LocalLimiter, Permit, Snapshot, check_priority, whose_turn
@@ -253,12 +254,15 @@ class SharedLimiter:
     async def aclose(self) -> None:
         """Give back what is reserved, and let go of the ledger. It can't be used afterwards.
 
-        What is on the wire still counts as given up.
+        What is on the wire still counts as given up. Cancelled meanwhile, it is done all the same.
         """
         self._closed = True
         self._dismiss(lambda: InvalidState("this limiter is closed"))
         if self._timer:
             self._timer.cancel()
+        await to_the_end(self._leave_the_ledger())
+
+    async def _leave_the_ledger(self) -> None:
         while self._talk:
             await asyncio.wait([self._talk])
         for number in [*self._out]:

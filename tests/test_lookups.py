@@ -6,6 +6,7 @@ import pytest
 from service import service
 
 from infobip_email_logs import (
+    EmailLogsClient,
     IncompleteError,
     InvalidInput,
     InvalidState,
@@ -14,7 +15,7 @@ from infobip_email_logs import (
     ServerError,
     Status,
 )
-from infobip_email_logs.sandbox import Fault, Settings, Traffic
+from infobip_email_logs.sandbox import Fault, Sandbox, Settings, Traffic
 
 MANY = Traffic(bulks=0, loose=1000, hours=24)
 
@@ -107,6 +108,18 @@ async def test_an_error_reaches_those_it_concerns() -> None:
         sandbox.script(None, Fault(500))
         with pytest.raises(ServerError):
             await client.get_logs(ids)
+
+
+async def test_what_breaks_in_the_callers_own_code_reaches_those_who_wait() -> None:
+    """A limiter, credentials or a callback that fail leave nobody waiting for ever."""
+
+    class Failing:
+        def header(self) -> str:
+            raise ZeroDivisionError
+
+    async with Sandbox() as sandbox, EmailLogsClient(sandbox.url, Failing()) as client:
+        done = await asyncio.gather(*map(client.get_log, "ab"), return_exceptions=True)
+        assert [type(one) for one in done] == [ZeroDivisionError] * 2
 
 
 async def test_what_is_not_certain_is_an_error() -> None:

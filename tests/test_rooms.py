@@ -42,9 +42,10 @@ ROOMS: dict[str, str] = {
     "caution": "bucket",
     "budget": "bucket caution errors gate",
     "line": "",
+    "closing": "",
     "limiter": "bucket budget errors line one_loop",
     "ledger": "bucket errors",
-    "shared_limiter": "bucket errors ledger limiter line one_loop",
+    "shared_limiter": "bucket closing errors ledger limiter line one_loop",
     "host_limiter": "bucket errors ledger shared_limiter",
     "redis_limiter": "bucket errors ledger shared_limiter",
     "accounts": "auth network",
@@ -55,9 +56,9 @@ ROOMS: dict[str, str] = {
     "feeding": "",
     "pull": "errors matching models plans query report",
     "lookups": "batches errors lists models pull query",
-    "client": "asking auth batches bucket by_ids errors feeding limiter line lists lookups models"
-    " network one_loop page_facts plans pull query report retry shared_limiter strategies sweep"
-    " transport wire",
+    "client": "asking auth batches bucket by_ids closing errors feeding limiter line lists lookups"
+    " models network one_loop page_facts plans pull query report retry shared_limiter strategies"
+    " sweep transport wire",
     "settings": "auth errors",
     "sandbox": "",
     "cli": EVERYTHING,
