@@ -179,7 +179,15 @@ class EmailLogsClient:
         await self.close()
 
     async def close(self) -> None:
-        """Stop what still runs and close the connections. It can't be used afterwards."""
+        """Stop what still runs and close the connections. It can't be used afterwards.
+
+        Raises:
+            InvalidState: It is in use on another event loop, or in another process.
+        """
+        if over := self._loop.over:
+            self._tasks.clear()
+        else:
+            self._loop()
         self._closed = True
         if isinstance(self._limiter, LocalLimiter) and self._limiter_is_own:
             self._limiter.dismiss(lambda: InvalidState("this client is closed"))
@@ -190,7 +198,7 @@ class EmailLogsClient:
                 await asyncio.wait(self._tasks)
         finally:
             await to_the_end(self._transport.close())
-        if isinstance(self._limiter, SharedLimiter):
+        if isinstance(self._limiter, SharedLimiter) and not over:
             await self._limiter.flush()
 
     async def get_page(
@@ -401,7 +409,7 @@ class EmailLogsClient:
         self._check_open()
         return Pull(
             plan,
-            fetch=partial(self._asker.page, priority=priority),
+            fetch=partial(self._page, priority=priority),
             spawn=self._spawn,
             wanted=wanted,
             unasked=wanted.filters.keys() - asked.filters.keys(),
@@ -411,6 +419,11 @@ class EmailLogsClient:
             feed=feed,
             comes_in=comes_in,
         )
+
+    async def _page(self, query: LogsQuery, tally: Tally, *, priority: Priority) -> LogsPage:
+        """Ask for one page of a pull, on the loop of this client."""
+        self._bind()
+        return await self._asker.page(query, tally, priority=priority)
 
     def _pace(self, requests: int) -> float | None:
         """Return the seconds that so many requests take; None where the limiter does not tell."""

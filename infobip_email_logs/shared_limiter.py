@@ -13,6 +13,7 @@ import logging
 import math
 import secrets
 from collections import deque
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, Self
 
 import attrs
@@ -129,7 +130,6 @@ class SharedLimiter:
         self._terms = terms_of(self.limits)
         self._most = min(one.tokens for one in self._terms)
         self._lease = min(max(longest(self._terms) / SECOND / 2, SHORTEST_LEASE), LONGEST_LEASE)
-        self._member = secrets.token_hex(8)
         self._loop = OneLoop("limiter")
         self._line: Line[asyncio.Future[Permit]] = Line()
         self._patience: dict[asyncio.Future[Permit], float] = {}
@@ -167,6 +167,11 @@ class SharedLimiter:
     ) -> None:
         """Close the limiter."""
         await self.aclose()
+
+    @cached_property
+    def _member(self) -> str:
+        """Who this is in the ledger: another one in each process, also where it was made before."""
+        return secrets.token_hex(8)
 
     @property
     def waiting(self) -> int:
@@ -242,7 +247,12 @@ class SharedLimiter:
                 continue
 
     async def flush(self) -> None:
-        """Tell the others at once of the requests that ended, if the ledger can be reached."""
+        """Tell the others at once of the requests that ended, if the ledger can be reached.
+
+        Raises:
+            InvalidState: The limiter is in use on another event loop.
+        """
+        self._loop()
         while self._ended or self._talk:
             if not self._talk:
                 self._urgent = True
@@ -255,7 +265,11 @@ class SharedLimiter:
         """Give back what is reserved, and let go of the ledger. It can't be used afterwards.
 
         What is on the wire still counts as given up. Cancelled meanwhile, it is done all the same.
+
+        Raises:
+            InvalidState: The limiter is in use on another event loop.
         """
+        self._loop()
         self._closed = True
         self._dismiss(lambda: InvalidState("this limiter is closed"))
         if self._timer:

@@ -54,7 +54,7 @@ ROOMS: dict[str, str] = {
     "transport": "auth errors network tokens version wire",
     "asking": "errors limiter line matching models moments query report retry transport wire",
     "feeding": "",
-    "pull": "errors matching models plans query report",
+    "pull": "errors matching models one_loop plans query report",
     "lookups": "batches errors lists models pull query",
     "client": "asking auth batches bucket by_ids closing errors feeding limiter line lists lookups"
     " models network one_loop page_facts plans pull query report retry shared_limiter strategies"
