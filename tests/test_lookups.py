@@ -93,6 +93,49 @@ async def test_one_callers_giving_up_touches_nobody_else() -> None:
         assert all(task.cancelled() for task in gone)
 
 
+async def test_what_nobody_waits_for_any_more_is_not_asked_for() -> None:
+    """A lookup that is given up in the queue takes nobody's turn, and leaves no task behind."""
+    async with service(limit="1/10s") as (sandbox, client):
+        one, other = sandbox.message_ids[:2]
+        await client.get_log(one)
+        for pause in (0, 1):
+            lookups = [asyncio.create_task(client.get_log(id_)) for id_ in (one, other, one)]
+            await asyncio.sleep(pause)
+            for lookup in lookups:
+                lookup.cancel()
+            await asyncio.wait(lookups)
+            again = asyncio.create_task(client.get_log(other))
+            await asyncio.sleep(1)
+            assert len(client._tasks) <= 2 + client._concurrency
+            log = await again
+            assert log
+            assert log.message_id == other
+            assert not client._tasks
+            assert not client._lookups._asked
+        asked = [arrival.query.partition("&")[0] for arrival in sandbox.arrivals]
+        assert asked == [f"messageId={id_}" for id_ in (one, other, other)]
+
+
+async def test_visitors_who_give_up_soon_do_not_keep_the_others_waiting() -> None:
+    """While more ask than the limit allows, its requests are for those who still wait."""
+    async with service(limit="1/2s", max_ids_length=40, traffic=MANY) as (sandbox, client):
+
+        async def visit(message_id: str) -> bool:
+            try:
+                async with asyncio.timeout(5):
+                    return await client.get_log(message_id) is not None
+            except TimeoutError:
+                return False
+
+        visits = list[asyncio.Task[bool]]()
+        for one in sandbox.message_ids[:120]:
+            visits.append(asyncio.create_task(visit(one)))
+            await asyncio.sleep(0.5)
+        served = sum(await asyncio.gather(*visits))
+        assert served >= 0.9 * len(sandbox.arrivals)
+        assert len(sandbox.arrivals) >= 120 * 0.5 / 2
+
+
 async def test_an_error_reaches_those_it_concerns() -> None:
     """Two requests, one of which fails: the callers of the other get their logs."""
     async with service(traffic=MANY, concurrency=1, retry=RetryPolicy(attempts=1)) as (
