@@ -57,9 +57,9 @@ class Permit:
         self._end(End.UNUSED)
 
     def _end(self, end: End, retry_after: float | None = None) -> None:
-        settle, self._settle = self._settle, None
-        if settle:
-            settle(self.sent_at, end, retry_after)
+        if self._settle:
+            self._settle(self.sent_at, end, retry_after)
+            self._settle = None
 
 
 @attrs.frozen(kw_only=True)

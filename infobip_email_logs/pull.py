@@ -324,9 +324,9 @@ class Pull:
         if tally.records % TURN == TURN - 1:
             await asyncio.sleep(0)
         while not self._logs and not self._ended:
-            self._loop()
             if not self._task:
                 self._start()
+            self._loop()
             if logs := await self._fetching.buffer.get():
                 self._logs.extend(logs)
             elif not self._ended:

@@ -486,9 +486,9 @@ class SharedLimiter:
 
     def _settle(self, number: int, end: End, retry_after: float | None) -> None:
         """Take note of how a request ended; a 429 is told at once."""
+        now = self._loop().time()
         if (left := self._out.pop(number, None)) is None:
             return
-        now = self._loop().time()
         self._ended.append(_Ended(number, end, now, left, retry_after))
         self._throttled += end is End.THROTTLED
         self._urgent = self._urgent or end in (End.THROTTLED, End.UNUSED)
