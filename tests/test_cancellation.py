@@ -186,7 +186,7 @@ OTHER_BLOWS = [(name, blow) for name in ("token", "coming", "window") for blow i
     ("name", "blow"), [*((name, CANCEL) for name in CALLS), *OTHER_BLOWS], ids=str
 )
 async def test_a_call_that_is_disturbed_leaves_nothing_behind(name: str, blow: Blow) -> None:
-    """At whichever await: it ends at once, and the same client delivers the truth afterwards."""
+    """At whichever await: it ends as it is told, and the same client delivers the truth then."""
     call, options = CALLS[name]
     with no_files_left():
         async with served(**options) as (box, client):
