@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .bucket import GRACE
-from .caution import Caution, SlowStart
+from .caution import Caution
 from .errors import InvalidInput
 from .gate import SHORTEST_PAUSE, Gate
+from .slow_start import SlowStart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

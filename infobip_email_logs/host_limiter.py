@@ -25,8 +25,12 @@ import attrs
 
 from .bucket import LIMIT_V1
 from .errors import LimiterUnavailable
-from .ledger import Answer, Held, Ledger, Member, Message, Terms
+from .ledger import Held, Ledger, Member
+from .lesson import Lesson
+from .messages import Answer, Message, Terms
+from .quiet import Quiet
 from .shared_limiter import SharedLimiter
+from .turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -201,6 +205,8 @@ def to_json(ledger: Ledger) -> str:
     told: dict[str, Any] = {name: getattr(ledger, name) for name in _FIELDS}
     told["held"] = [attrs.astuple(one, recurse=False) for one in ledger.held]
     told["members"] = {name: attrs.astuple(one) for name, one in ledger.members.items()}
+    for name in ("turns", "quiet", "lesson"):
+        told[name] = told[name] and attrs.asdict(told[name])
     return json.dumps(told, separators=(",", ":"))
 
 
@@ -214,9 +220,11 @@ def from_json(text: str) -> Ledger:
         ValueError, TypeError, LookupError: It is none.
     """
     told: dict[str, Any] = dict(json.loads(text))
-    held = [Held(*one) for one in told.pop("held")]
-    members = {name: _member(*one) for name, one in told.pop("members").items()}
-    return Ledger(**told, held=held, members=members)
+    told["held"] = [Held(*one) for one in told["held"]]
+    told["members"] = {name: _member(*one) for name, one in told["members"].items()}
+    told["turns"], told["quiet"] = Turns(**told["turns"]), Quiet(**told["quiet"])
+    told["lesson"] = told["lesson"] and Lesson(**told["lesson"])
+    return Ledger(**told)
 
 
 def _member(spoke: int, until: int, back: int, terms: list[list[Any]]) -> Member:

@@ -18,138 +18,35 @@ from __future__ import annotations
 
 import bisect
 import math
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import attrs
 
 from .bucket import GRACE as GRACE_SECONDS
-from .bucket import SLACK as SLACK_SECONDS
-from .bucket import TokenLimit
-from .errors import InvalidInput
+from .lesson import RECOVERY, Lesson
+from .messages import SECOND, Answer, Terms, longest
+from .quiet import FRESH, Quiet
+from .turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .bucket import Limit
+    from .messages import Ended, Message
 
-SECOND = 1_000_000
 GRACE = int(GRACE_SECONDS * SECOND)
 """How long after its connection was closed an abandoned request may still arrive."""
-
-SLACK = int(SLACK_SECONDS * SECOND)
-"""By how much a token comes back late, for the rounding of clocks on both sides."""
-
-FIRST_PAUSE = SECOND
-"""The silence after a 429 that does not say how long to wait; doubled while they go on."""
-
-LONGEST_PAUSE = 60 * SECOND
-SHORTEST_SILENCE = SECOND // 10
-"""A ``Retry-After`` below this says nothing."""
 
 STEP = SECOND
 """By how much more than a member's clock the ledger's may go on before it is taken for a step."""
 
-FRESH = SECOND
-"""How long a promise is good: whoever is to go later asks again first, and hears of 429s."""
-
 SOON = SECOND // 100
 """Nobody is asked to come again sooner."""
 
-MOST = 10_000
-"""The requests of a limit that can be shared: a ledger is read and written with each message."""
+INTERVALS = 2
+"""The first silence after a 429 that does not say how long to wait, in intervals of the rate."""
 
-LONGEST = 366 * 24 * 3600.0
-"""Seconds for which it may remember them: the microseconds of far more are exact in Redis."""
-
-
-@attrs.frozen
-class Terms:
-    """What one limit comes to.
-
-    Attributes:
-        tokens: How many requests may be held and cooling together.
-        cooling: How long a token cools; for a bucket how long the refill of one takes.
-        bucket: Whether tokens come back one after the other.
-    """
-
-    tokens: int
-    cooling: int
-    bucket: bool = False
-
-    @classmethod
-    def of(cls, limit: Limit) -> Self:
-        """Return what a limit comes to."""
-        if isinstance(limit, TokenLimit):
-            return cls(limit.burst, math.ceil(SECOND / limit.refill), bucket=True)
-        return cls(limit.requests, math.ceil(limit.per * SECOND) + SLACK)
-
-    @property
-    def name(self) -> str:
-        """What its bucket is called."""
-        return f"{self.tokens}/{self.cooling}"
-
-
-@attrs.frozen
-class Ended:
-    """A request that ended.
-
-    Attributes:
-        number: Its token.
-        end: How: ``answered``, ``throttled``, ``abandoned`` or ``unused``.
-        ago: Since when that is known.
-        left: How long ago it left, at most.
-        retry_after: What its 429 asks for; None where it does not.
-    """
-
-    number: int
-    end: str
-    ago: int = 0
-    left: int = 0
-    retry_after: int | None = None
-
-
-@attrs.frozen(kw_only=True)
-class Message:
-    """All that a member has to say.
-
-    Attributes:
-        member: Who it is.
-        terms: The limits that it keeps.
-        lease: How long it may be silent before it counts as gone.
-        need: How many of its callers wait.
-        out: The tokens of its requests that are on the wire.
-        ended: Those that ended since.
-        seen: The ledger's time in the last answer that it got; 0 where it has none.
-        since: How long ago, by its own clock, that was.
-        leaves: Whether it says good-bye.
-    """
-
-    member: str
-    terms: tuple[Terms, ...]
-    lease: int
-    need: int = 0
-    out: tuple[int, ...] = ()
-    ended: tuple[Ended, ...] = ()
-    seen: int = 0
-    since: int = 0
-    leaves: bool = False
-
-
-@attrs.frozen
-class Answer:
-    """When the callers of a member may go.
-
-    Attributes:
-        now: The ledger's time.
-        grants: Its reserved tokens, and in how long each may go.
-        places: For each other caller in how long it may go at the earliest; to ask again then.
-        silence: How long a 429 still forbids every request.
-    """
-
-    now: int
-    grants: tuple[tuple[int, int], ...]
-    places: tuple[int, ...]
-    silence: int
+KEPT = "kept"
+"""What the bucket is called of which a 429 taught."""
 
 
 @attrs.define
@@ -162,12 +59,16 @@ class Held:
         member: Whose it is.
         go: From when on its request may leave.
         told: Whether its member was told.
+        bulk: Whether it was reserved for a bulk pull.
+        stays: Whether it was, and no lookup may have it instead.
     """
 
     number: int
     member: str
     go: int
     told: bool
+    bulk: bool = False
+    stays: bool = False
 
 
 @attrs.define
@@ -201,13 +102,12 @@ class Ledger:
         cooling: When each request that ended had arrived, at the latest; in order.
         full: For each bucket when it will be full again.
         held: The tokens that are reserved or on the wire.
-        queue: Whose callers wait, in the order in which they came.
         members: Who shares it.
-        announced: The end of the silence that a 429 asked for.
-        pause: The silence after a 429 that did not say; 0 while there is none.
-        closed: When that began.
-        probe_at: When the next probe may leave.
-        probe: The token of the probe; 0 while there is none.
+        turns: Whose callers wait.
+        quiet: The silence that 429s ask for.
+        refused: When requests arrived that were refused; what they count for is forgiven once
+            another one passes.
+        lesson: What 429s taught, until it is forgotten.
     """
 
     since: int
@@ -219,13 +119,11 @@ class Ledger:
     cooling: list[int] = attrs.Factory(list[int])
     full: dict[str, int] = attrs.Factory(dict[str, int])
     held: list[Held] = attrs.Factory(list[Held])
-    queue: list[str] = attrs.Factory(list[str])
     members: dict[str, Member] = attrs.Factory(dict[str, Member])
-    announced: int = 0
-    pause: int = 0
-    closed: int = 0
-    probe_at: int = 0
-    probe: int = 0
+    turns: Turns = attrs.Factory(Turns)
+    quiet: Quiet = attrs.Factory(Quiet)
+    refused: list[int] = attrs.Factory(list[int])
+    lesson: Lesson | None = None
 
     def tell(self, clock: int, message: Message, *, at_least: int = 0) -> Answer:
         """Take a message, and answer it.
@@ -241,8 +139,9 @@ class Ledger:
             self.empty(now, message)
         self._forget(now)
         self._greet(now, message)
+        self._recover(now)
         for ended in message.ended:
-            self._end(now, message.member, ended)
+            self._end(now, message, ended)
         self._hold(now, message)
         self._queue_up(message)
         self._reserve(now)
@@ -267,8 +166,9 @@ class Ledger:
     def expires_in(self) -> int:
         """Return for how long it has to be kept when nobody is heard of."""
         leases = (one.until for one in self.members.values())
-        busy = max(self.last, self.announced, self.probe_at, *leases, *self.full.values())
-        return busy - self.last + 2 * (self.keeps + GRACE)
+        quiet, taught = self.quiet, int(RECOVERY * SECOND) if self.lesson else 0
+        busy = max(self.last, quiet.announced, quiet.probe_at, *leases, *self.full.values())
+        return max(busy - self.last + 2 * (self.keeps + GRACE), taught)
 
     def _lost(self, message: Message) -> bool:
         """Say whether the member has seen what is not written here: a part was lost.
@@ -298,6 +198,7 @@ class Ledger:
         for _, name in gone:
             del self.members[name]
         self.cooling = self.cooling[bisect.bisect_right(self.cooling, now - self.keeps) :]
+        self.refused = [arrived for arrived in self.refused if arrived > now - self.keeps]
         self.full = {name: at for name, at in self.full.items() if at > now}
 
     def _bury(self, name: str, until: int) -> None:
@@ -308,49 +209,101 @@ class Ledger:
         good = self.members[name].spoke + FRESH
         for held in [one for one in self.held if one.member == name]:
             self.held.remove(held)
-            self._no_probe(held.number, until)
+            self.quiet.withdraw(until, held.number)
             if held.told and held.go <= good:
                 self._cool(until + GRACE)
-        self.queue = [one for one in self.queue if one != name]
+        self.turns.forget(name)
 
     def _greet(self, now: int, message: Message) -> None:
         self.members[message.member] = Member(now, now + message.lease, now, message.terms)
         self.keeps = max(self.keeps, longest(message.terms))
 
-    def _end(self, now: int, name: str, ended: Ended) -> None:
+    def _end(self, now: int, message: Message, ended: Ended) -> None:
         """Let a token cool, and learn from how its request ended."""
-        mine = (name, ended.number)
+        mine = (message.member, ended.number)
         self.held = [one for one in self.held if (one.member, one.number) != mine]
-        if ended.end != "unused":
-            self._cool(now - ended.ago + (GRACE if ended.end == "abandoned" else 0))
-        self._no_probe(ended.number, now)
+        self.quiet.withdraw(now, ended.number)
+        left, arrived = now - ended.left, now - ended.ago
         if ended.end == "throttled":
-            self._close(now, now - ended.left, ended.retry_after)
-        elif ended.end == "answered" and now - ended.left >= self.closed:
-            self.pause, self.probe = 0, 0
+            self._refuse(now, message.terms, ended)
+        elif ended.end != "unused":
+            self._cool(arrived + (GRACE if ended.end == "abandoned" else 0))
+            if left >= self.quiet.heard:
+                self._go_on(arrived, passed=ended.end == "answered")
+
+    def _refuse(self, now: int, terms: Sequence[Terms], ended: Ended) -> None:
+        """Be silent after a 429, and learn from it if it is news; else it counts all the same."""
+        rate, burst = self._allowed(terms)
+        pause = INTERVALS * math.ceil(SECOND / (self.lesson.rate if self.lesson else rate))
+        left = now - ended.left
+        if self.quiet.close(now, left, ended.retry_after, pause, max(self.number, self.since)):
+            self._learn(now, rate, burst, (ended.retry_after or 0) / SECOND)
+        else:
+            self._cool(now - ended.ago)
+            self.refused.append(now - ended.ago)
+        for kept in self._kept():
+            full = now + kept.tokens * kept.cooling
+            self.full[KEPT] = max(self.full.get(KEPT, 0), full)
+
+    def _allowed(self, terms: Sequence[Terms]) -> tuple[float, int]:
+        """Return the rate and the burst of several limits."""
+        return min(one.rate for one in terms), min(one.tokens for one in terms)
+
+    def _learn(self, now: int, rate: float, burst: int, silence: float) -> None:
+        at, before = now / SECOND, self._kept()
+        if self.lesson:
+            self.lesson.refused(at)
+        else:
+            self.lesson = Lesson.first(at, rate=rate, burst=burst, silence=silence)
+        self._adjust(now, before)
+
+    def _recover(self, now: int) -> None:
+        """Take into account what has recovered by now."""
+        if self.lesson:
+            before = self._kept()
+            self.lesson.recover(now / SECOND)
+            if self.lesson.over:
+                self.lesson = None
+                self.full.pop(KEPT, None)
+            self._adjust(now, before)
+
+    def _kept(self) -> tuple[Terms, ...]:
+        """Return what is to be kept besides the limits since a 429."""
+        if not self.lesson:
+            return ()
+        interval = math.ceil(SECOND / self.lesson.rate)
+        return (Terms(int(self.lesson.burst), interval, bucket=True, name=KEPT),)
+
+    def _adjust(self, now: int, before: Sequence[Terms]) -> None:
+        """Go on with another burst and rate; what is missing is missing on, unless nothing is."""
+        for old, new in zip(before, self._kept(), strict=False):
+            owed = max(0, self.full.get(KEPT, 0) - now) / old.cooling
+            if owed:
+                owed = max(0.0, owed + new.tokens - old.tokens)
+                self.full[KEPT] = now + int(owed * new.cooling)
+
+    def _go_on(self, arrived: int, *, passed: bool) -> None:
+        """Take it that a request reached the service after all had heard of the last 429."""
+        for kept in self._kept():
+            self.full[KEPT] = max(self.full.get(KEPT, 0), arrived) + kept.cooling
+        if passed:
+            self.quiet.open()
+            if self.lesson and self.lesson.passed():
+                self._forgive()
+
+    def _forgive(self) -> None:
+        """Let those that were refused count no longer."""
+        for arrived in self.refused:
+            place = bisect.bisect_left(self.cooling, arrived)
+            if self.cooling[place : place + 1] == [arrived]:
+                del self.cooling[place]
+        self.refused = []
 
     def _cool(self, arrived: int) -> None:
         bisect.insort(self.cooling, arrived)
         for one in {one for member in self.members.values() for one in member.terms}:
             if one.bucket:
                 self.full[one.name] = max(self.full.get(one.name, 0), arrived) + one.cooling
-
-    def _close(self, now: int, left: int, retry_after: int | None) -> None:
-        """Let everybody be silent after a 429 that met a request which left at ``left``."""
-        if retry_after is not None and retry_after >= SHORTEST_SILENCE:
-            self.announced = max(self.announced, now + retry_after)
-        elif left >= self.closed:  # not one of a volley that has been counted already
-            self.pause = min(max(FIRST_PAUSE, 2 * self.pause), LONGEST_PAUSE)
-            self.closed, self.probe, self.probe_at = now, 0, now + self.pause
-
-    def _no_probe(self, number: int, now: int) -> None:
-        """Let another request be the probe, if this one was to be it."""
-        if number == self.probe:
-            self.probe, self.probe_at = 0, now
-
-    @property
-    def _opens(self) -> int:
-        return max(self.announced, self.probe_at if self.pause else 0)
 
     def _hold(self, now: int, message: Message) -> None:
         """Know every token that a member has on the wire, even if it was forgotten here."""
@@ -367,25 +320,21 @@ class Ledger:
     def _queue_up(self, message: Message) -> None:
         """Let as many callers of a member wait as it has; no reserved token goes into a silence."""
         mine = self._reserved(message)
-        for one in mine:
-            one.go = max(one.go, self.announced)
-            if self.pause and one.number != self.probe:
-                self.held.remove(one)
-                self.queue.insert(0, message.member)
-        self._fit(message.member, self._reserved(message), message.need)
-
-    def _fit(self, name: str, mine: list[Held], need: int) -> None:
-        """Let further callers come last; of those that left, the last ones go first."""
-        waiting = self.queue.count(name)
-        missing = need - len(mine) - waiting
-        self.queue += [name] * missing
-        for _ in range(min(-missing, waiting)):
-            self.queue.reverse()
-            self.queue.remove(name)
-            self.queue.reverse()
-        for one in mine[need:]:
+        for one in [one for one in mine if one.number <= self.quiet.recalled]:
             self.held.remove(one)
-            self._no_probe(one.number, self.last)
+            self.turns.lane(bulk=one.bulk).insert(0, message.member)
+        mine = [one for one in mine if one.number > self.quiet.recalled]
+        for one in mine:
+            one.go = max(one.go, self.quiet.announced)
+        for bulk, count in ((False, message.lookups), (True, message.bulk)):
+            self._fit(message.member, [one for one in mine if one.bulk is bulk], count, bulk=bulk)
+
+    def _fit(self, name: str, mine: list[Held], count: int, *, bulk: bool) -> None:
+        """Keep no more tokens of one priority than are needed; for other callers it waits."""
+        for one in mine[count:]:
+            self.held.remove(one)
+            self.quiet.withdraw(self.last, one.number)
+        self.turns.fit(name, max(0, count - len(mine)), bulk=bulk)
 
     def _reserve(self, now: int) -> None:
         """Give those who wait their instants, as far as the return of tokens is known.
@@ -393,30 +342,74 @@ class Ledger:
         A token that is there before a member asks again goes to the next one who asks in time.
         """
         later = self._later(now)
-        while not (self.pause and self.probe) and (chosen := self._next(now, later)):
-            name, go = chosen
-            self.queue.remove(name)
-            self.number = max(self.number, self.since) + 1
-            self.held.append(Held(self.number, name, go, told=False))
+        self._prefer_lookups(now, later)
+        while not self.quiet.probing and (chosen := self._next(now, later)):
+            name, bulk, go = chosen
+            stays = self.turns.serve(name, bulk=bulk)
+            token = Held(self._new_number(), name, go, told=False, bulk=bulk, stays=stays)
+            self.held.append(token)
+            self._look_for_bursts(go, later)
             if go > now:
                 bisect.insort(later, go)
-            if self.pause:
-                self.probe, self.probe_at = self.number, go + self.pause
+            self.quiet.send_probe(self.number, go)
+
+    def _look_for_bursts(self, go: int, later: Sequence[int]) -> None:
+        """Take note that a request leaves while another might, too, since a 429."""
+        if self.lesson:
+            another = self._instant(0, (), later)
+            if another is not None and another <= go:
+                self.lesson.burst_at = go / SECOND
+
+    def _new_number(self) -> int:
+        self.number = max(self.number, self.since) + 1
+        return self.number
+
+    def _prefer_lookups(self, now: int, later: Sequence[int]) -> None:
+        """Let lookups have what was promised to bulk pulls whose members ask again before."""
+        for held in self._loose() if self.turns.lookups else ():
+            if self.turns.bulk_first:
+                held.stays = True
+                self.turns.keep()
+            elif name := self._sooner(now, later, held.go):
+                self.turns.bulk.insert(0, held.member)
+                self.turns.serve(name, bulk=False)
+                self.quiet.withdraw(now, held.number)
+                held.number, held.member = self._new_number(), name
+                held.told = held.bulk = False
+
+    def _sooner(self, now: int, later: Sequence[int], go: int) -> str | None:
+        """Return whose lookup has to wait for longer than ``go``, but asks again by then."""
+        for name in dict.fromkeys(self.turns.lookups):
+            member = self.members[name]
+            instant = self._instant(now, member.terms, later)
+            if member.back <= go and (instant is None or instant > go):
+                return name
+        return None
+
+    def _loose(self) -> list[Held]:
+        """Return what was promised to bulk pulls and may be taken back, the first to go first."""
+        bulk = (one for one in self.held if one.bulk and not one.stays)
+        return sorted((one for one in bulk if not self._is_firm(one)), key=_by_instant)
+
+    def _is_firm(self, held: Held) -> bool:
+        """Say whether a token's member may go with it before it asks again."""
+        return held.told and held.go <= self.members[held.member].spoke + FRESH
 
     def _later(self, now: int) -> list[int]:
         """Return the instants that are promised for later, in order."""
         return sorted(one.go for one in self.held if one.go > now)
 
-    def _next(self, now: int, later: Sequence[int]) -> tuple[str, int] | None:
-        """Return who is next, and when; None where nobody can be told yet."""
+    def _next(self, now: int, later: Sequence[int]) -> tuple[str, bool, int] | None:
+        """Return who is next, whether with a bulk pull, and when; None where none can be told."""
         unsure = self.emptied > 0 and now < self.emptied + self.keeps
-        for name in dict.fromkeys(self.queue):
+        for name, bulk in self.turns.candidates():
             member = self.members[name]
             instant = self._instant(now, member.terms, later)
             if instant is None or (unsure and instant > now):
                 continue
-            if member.back <= max(instant, self._opens):
-                return name, max(instant, self._opens)
+            go = max(instant, self.quiet.opens)
+            if member.back <= go:
+                return name, bulk, go
         return None
 
     def _instant(self, now: int, terms: Sequence[Terms], later: Sequence[int]) -> int | None:
@@ -425,9 +418,10 @@ class Ledger:
         From then on, with it, all that went and all that cools are never more than the tokens:
         neither at once, nor when those go to whom a later instant was promised.
         """
-        if any(len(self.held) >= one.tokens for one in terms):
+        agreeing = (*terms, *self._kept())
+        if any(len(self.held) >= one.tokens for one in agreeing):
             return None
-        return max(now, *(self._after(one, later) for one in terms))
+        return max(now, *(self._after(one, later) for one in agreeing))
 
     def _after(self, terms: Terms, later: Sequence[int]) -> int:
         gone = len(self.held)
@@ -445,29 +439,32 @@ class Ledger:
         return self.cooling[-room] + terms.cooling if len(self.cooling) >= room else 0
 
     def _answer(self, now: int, message: Message) -> Answer:
-        silence = max(0, self._opens - now)
+        told = Answer(now, silence=max(0, self.quiet.opens - now))
+        for kept in self._kept():
+            told = attrs.evolve(told, burst=kept.tokens, interval=kept.cooling)
         if message.leaves:
             self._bury(message.member, now)
             del self.members[message.member]
-            return Answer(now, (), (), silence)
+            return told
         mine = self._reserved(message)
         for one in mine:
             one.told = True
         places = self._places(now, message)
-        back = min([message.lease // 3, *places[:1]])
-        self.members[message.member].back = now + back
+        self.members[message.member].back = now + min([message.lease // 3, *places[:1]])
         grants = tuple((one.number, max(0, one.go - now)) for one in mine)
-        return Answer(now, grants, places, silence)
+        return attrs.evolve(told, grants=grants, places=places)
 
     def _places(self, now: int, message: Message) -> tuple[int, ...]:
-        """Return in how long those of a member who wait may go, at the earliest."""
+        """Return in how long those of a member who wait may go, at the earliest; in order."""
         free = sorted(max(one.go, now) for one in self.held)
-        places = [place for place, name in enumerate(self.queue) if name == message.member]
         instant = self._instant(now, message.terms, self._later(now))
-        soonest = max(self._opens, now + SOON, instant or 0)
+        soonest = max(self.quiet.opens, now + SOON, instant or 0)
+        agreeing = (*message.terms, *self._kept())
         return tuple(
-            max(soonest, *(_bound(one, free, place, now) for one in message.terms)) - now
-            for place in places
+            sorted(
+                max(soonest, *(_bound(one, free, place, now) for one in agreeing)) - now
+                for place in self.turns.places(message.member)
+            )
         )
 
 
@@ -485,29 +482,6 @@ def _bound(terms: Terms, free: Sequence[int], place: int, now: int) -> int:
         return now
     rounds, at = divmod(behind, len(free) or terms.tokens)
     return (free[at] if free else now) + (rounds + 1) * terms.cooling
-
-
-def terms_of(limits: Sequence[Limit]) -> tuple[Terms, ...]:
-    """Return what limits come to that are shared.
-
-    Raises:
-        InvalidInput: There is none, or one of more requests, or of a longer time, than a ledger
-            can keep.
-    """
-    if not limits:
-        raise InvalidInput("a limiter needs at least one limit")
-    for limit in limits:
-        if limit.burst > MOST or limit.burst / limit.rate > LONGEST:
-            raise InvalidInput(
-                f"a limit can be shared up to {MOST} requests at once, all of them back within a "
-                f"year; {limit} is beyond that"
-            )
-    return tuple(map(Terms.of, limits))
-
-
-def longest(terms: Sequence[Terms]) -> int:
-    """Return how long the longest of several limits remembers a request."""
-    return max(one.cooling * (one.tokens if one.bucket else 1) for one in terms)
 
 
 def _by_instant(held: Held) -> tuple[int, int]:

@@ -64,6 +64,10 @@ class Line(Generic[T]):
             self._row = self._row + 1 if self._bulk else 0
             self._lookups.popitem(last=False)
 
+    def count(self, priority: Priority) -> int:
+        """Return how many of one priority wait."""
+        return len(self._lane(priority))
+
     def ahead(self, priority: Priority) -> int:
         """Return how many of those who wait now go before somebody who joins."""
         lookups, bulk = len(self._lookups), len(self._bulk)

@@ -19,7 +19,7 @@ from redis import exceptions
 
 from .bucket import LIMIT_V1, TimeLimit, TokenLimit, limits_of
 from .errors import InvalidInput, LimiterUnavailable
-from .ledger import SECOND, Answer, Ended, Message
+from .messages import SECOND, Answer, Ended, Message
 from .shared_limiter import SharedLimiter
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ OLDEST = (6, 2)
 PATIENCE = 2.0
 """Seconds for which Redis may be slow or not there: a restart need not be noticed."""
 
-PAUSE = 0.05
+PAUSE = 0.02
 """Seconds between two attempts."""
 
 SCRIPT = (resources.files("infobip_email_logs") / "redis_limiter.lua").read_text(encoding="utf-8")
@@ -194,6 +194,6 @@ def _ended(one: Ended) -> dict[str, Any]:
 
 def from_reply(told: Sequence[int]) -> Answer:
     """Return the answer that the script gives as a list."""
-    now, silence, count, *rest = told
+    now, silence, burst, interval, count, *rest = told
     grants = tuple(zip(rest[: 2 * count : 2], rest[1 : 2 * count : 2], strict=True))
-    return Answer(now, grants, tuple(rest[2 * count :]), silence)
+    return Answer(now, grants, tuple(rest[2 * count :]), silence, burst, interval)

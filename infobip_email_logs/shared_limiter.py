@@ -21,10 +21,11 @@ import attrs
 from .bucket import GRACE, limits_of
 from .closing import to_the_end
 from .errors import EmailLogsError, InvalidInput, InvalidState, LimiterUnavailable, WaitTooLong
-from .ledger import FRESH, SECOND, Answer, Ended, Message, longest, terms_of
 from .limiter import End, LocalLimiter, Permit, Snapshot, check_priority, whose_turn
 from .line import Line, Priority
+from .messages import SECOND, Answer, Ended, Message, longest, terms_of
 from .one_loop import OneLoop
+from .quiet import FRESH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -87,14 +88,12 @@ class _Ended:
 class SharedLimiter:
     """Keeps one or several limits for all processes that share a ledger, first come first served.
 
-    Among the callers of one process lookups go before bulk pulls, of which one goes after every
-    few lookups. The ledger knows of no priorities: another process's bulk pull that came before
-    goes before.
+    Lookups go before bulk pulls, those of other processes, too; but one bulk pull goes after
+    every few lookups. What was promised to a bulk pull for the next second stays its own.
 
     A 429 belongs to all processes: nobody sends before the service said. Where it did not say, one
-    request of all at a time goes out after growing pauses, until one passes. Then they go on with
-    the whole limit: unlike a :class:`LocalLimiter`, it keeps to no lower one because of a 429, so
-    where the account has less than was said, say less.
+    request of all at a time goes out after growing pauses, until one passes. Then all of them
+    together let less go, and more again as time goes by.
 
     Not promised: where a process is stopped for longer than its lease (half a period, 1 to 15
     seconds) between a permit and its request, that request may come on top of the limit.
@@ -134,10 +133,11 @@ class SharedLimiter:
         self._line: Line[asyncio.Future[Permit]] = Line()
         self._patience: dict[asyncio.Future[Permit], float] = {}
         self._grants: deque[tuple[float, int]] = deque()
-        self._asked = 0
+        self._asked = self._lookups_asked = 0
         self._out: dict[int, float] = {}
         self._ended: list[_Ended] = []
         self._throttled = 0
+        self._kept = (0, 0)
         self._urgent = False
         self._opens = self._told = self._heard = LONG_AGO
         self._come = NEVER
@@ -196,20 +196,21 @@ class SharedLimiter:
     def snapshot(self) -> Snapshot:
         """Return what this process knows now.
 
-        Its own callers, and the 429s that they met. The tokens are None: how many are there is
-        known to the ledger only. The rate and the burst are the limit's own, unless a share is
-        kept because the ledger can't be reached: then all is that share's.
+        Its own callers, and the 429s that they met; the rate and the burst as they were in the
+        last answer of the ledger. The tokens are None: how many are there is known to it only.
+        While a share is kept because the ledger can't be reached, all is that share's.
         """
         if self._local:
             alone = self._local.snapshot()
             return attrs.evolve(alone, waiting=self.waiting, throttled=self._throttled)
+        burst, interval = self._kept
         return Snapshot(
             tokens=None,
             waiting=self.waiting,
             not_before=self.pause,
             throttled=self._throttled,
-            rate=min(limit.rate for limit in self.limits),
-            burst=min(limit.burst for limit in self.limits),
+            rate=SECOND / interval if interval else min(limit.rate for limit in self.limits),
+            burst=burst or min(limit.burst for limit in self.limits),
         )
 
     async def acquire(
@@ -374,8 +375,9 @@ class SharedLimiter:
         """Give permits to those whose instant has come."""
         while (place := whose_turn(self._line)) and self._grants and self._may_go(now):
             _, number = self._grants.popleft()
-            self._asked -= 1
             self._line.serve()
+            self._asked -= 1
+            self._lookups_asked = min(self._lookups_asked, self._lookups)
             place.set_result(self._permit(number, now))
 
     def _permit(self, number: int, now: float) -> Permit:
@@ -394,7 +396,7 @@ class SharedLimiter:
     def _speaks_at(self, now: float) -> float:
         """Return when the next message is due."""
         at = [self._try_at if self._local else NEVER]
-        if self._urgent or self._asked != self._wanted:
+        if self._urgent or self._asked != self._wanted or self._lookups > self._lookups_asked:
             at.append(LONG_AGO)
         if self._ended:
             at.append(self._ended[0].at + HOLD_BACK)
@@ -413,10 +415,16 @@ class SharedLimiter:
         many = self._line.length > self._most and self._asked > self._most * 3 // 4
         return self._asked if many else wanted
 
+    @property
+    def _lookups(self) -> int:
+        """For how many lookups tokens are to be reserved."""
+        return min(self._line.count(Priority.LOOKUP), self._most)
+
     async def _speak(self) -> None:
         """Tell the ledger everything, and heed its answer."""
         began = self._loop().time()
         message, told = self._message(began), len(self._ended)
+        self._lookups_asked = message.lookups
         self._urgent = False
         try:
             answer = await self._book.tell(message)
@@ -437,7 +445,8 @@ class SharedLimiter:
             member=self._member,
             terms=self._terms,
             lease=int(self._lease * SECOND),
-            need=min(self._line.length, self._most),
+            lookups=self._lookups,
+            bulk=min(self._line.count(Priority.BULK), self._most - self._lookups),
             out=tuple(self._out),
             ended=tuple(one.told(now) for one in self._ended),
             seen=self._seen,
@@ -456,7 +465,8 @@ class SharedLimiter:
         self._opens = now + answer.silence / SECOND
         if self.pause > self._max_pause:
             self._dismiss(self._silenced)
-        waits = [*(wait for _, wait in answer.grants), *answer.places]
+        self._kept = (answer.burst, answer.interval)
+        waits = sorted([*(wait for _, wait in answer.grants), *answer.places])
         self._tell_the_impatient([wait / SECOND for wait in waits])
 
     def _tell_the_impatient(self, waits: list[float]) -> None:
@@ -510,7 +520,8 @@ class SharedLimiter:
     def _forget_promises(self) -> None:
         """Rely on nothing, and try again in a while; who comes meanwhile tries at once."""
         self._grants.clear()
-        self._asked, self._come = 0, NEVER
+        self._asked = self._lookups_asked = 0
+        self._come = NEVER
         self._try_at = self._loop().time() + TRY_AGAIN
 
     def _go_on_without(self, error: Exception) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 import redis
 
-UP = 1
+UP = 2
 """Seconds after its start from which on a server without a ledger can't have lost one, in tests."""
 
 

@@ -6,8 +6,9 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 
 from infobip_email_logs.errors import LimiterUnavailable
-from infobip_email_logs.ledger import SECOND, Answer, Ledger, Message
+from infobip_email_logs.ledger import Ledger
 from infobip_email_logs.line import Priority
+from infobip_email_logs.messages import SECOND, Answer, Message
 from infobip_email_logs.shared_limiter import SharedLimiter
 
 

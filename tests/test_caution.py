@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from infobip_email_logs.caution import (
+from infobip_email_logs.caution import Caution
+from infobip_email_logs.lesson import (
     BURST_GROWTH,
     BURST_PART,
     CUT,
@@ -13,7 +14,6 @@ from infobip_email_logs.caution import (
     SMALLEST_BURST,
     SOON,
     SOON_CUT,
-    Caution,
 )
 
 RATE, BURST = 1.0, 60.0

@@ -7,16 +7,20 @@ import asyncio
 import contextlib
 import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import attrs
 import pytest
+from sharing import Shelf
 
-from infobip_email_logs import LIMIT_V1, LIMIT_V4, LocalLimiter
+from infobip_email_logs import LIMIT_V1, LIMIT_V4, Limiter, LocalLimiter
+from infobip_email_logs.bucket import TimeLimit
 from infobip_email_logs.sandbox.limits import Gate, Limit, TimeWindow, TokenBucket
+from infobip_email_logs.shared_limiter import SharedLimiter
 
 AT_A_TIME = 50
 TEN_MINUTES = 600.0
+PROCESSES = 4
 
 BUCKET_OF_5 = TokenBucket(5, 1.0)
 SIXTY = [
@@ -62,14 +66,16 @@ class Caller:
     Attributes:
         limiter: The limiter.
         service: The service.
+        at_a_time: How much is asked at a time.
         passed: How many requests were let in.
         before: How many were refused that left before the first refusal was known.
         after: How many were refused later.
         done: When the last one was answered.
     """
 
-    limiter: LocalLimiter
+    limiter: Limiter
     service: Service
+    at_a_time: int = AT_A_TIME
     passed: int = 0
     before: int = 0
     after: int = 0
@@ -81,7 +87,7 @@ class Caller:
         left = itertools.count() if requests is None else iter(range(requests))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(TEN_MINUTES), asyncio.TaskGroup() as group:
-                for _ in range(AT_A_TIME):
+                for _ in range(self.at_a_time):
                     group.create_task(self._ask(left))
 
     async def _ask(self, left: Iterator[int]) -> None:
@@ -167,3 +173,43 @@ async def test_two_who_do_not_know_of_each_other_come_to_equal_shares(
     assert all(0.4 * passed <= caller.passed <= 0.6 * passed for caller in pair)
     assert passed >= 0.9 * 600
     assert sum(caller.after for caller in pair) <= 0.03 * passed
+
+
+@contextlib.asynccontextmanager
+async def sharing(limit: TimeLimit, service: Service) -> AsyncIterator[list[Caller]]:
+    """Give the callers of several processes, which share what they believe to be the limit."""
+    shelf = Shelf(delay=lambda: 0.001)
+    async with contextlib.AsyncExitStack() as stack:
+        limiters = [
+            await stack.enter_async_context(SharedLimiter(shelf, limit)) for _ in range(PROCESSES)
+        ]
+        yield [Caller(limiter, service, AT_A_TIME // PROCESSES) for limiter in limiters]
+
+
+@pytest.mark.parametrize(("retry_after", "count_rejected"), REPLIES)
+async def test_processes_find_a_small_bucket_together(
+    *, retry_after: bool, count_rejected: bool
+) -> None:
+    """What one of them is told by a 429, all of them keep to."""
+    service = Service(BUCKET_OF_5, retry_after, count_rejected)
+    start = asyncio.get_running_loop().time()
+    async with sharing(LIMIT_V1, service) as callers:
+        await asyncio.gather(*(caller.ask(600 // PROCESSES) for caller in callers))
+    assert sum(caller.before for caller in callers) <= AT_A_TIME
+    assert sum(caller.after for caller in callers) <= 6
+    assert max(caller.done for caller in callers) - start < 1.05 * 595
+
+
+@pytest.mark.parametrize(("retry_after", "count_rejected"), REPLIES)
+@pytest.mark.parametrize("limit", SIXTY, ids=str)
+async def test_processes_find_half_of_what_was_said_together(
+    limit: Limit, *, retry_after: bool, count_rejected: bool
+) -> None:
+    """At most 12 further 429s in ten minutes, and one of each that could not know of the first."""
+    async with sharing(LIMIT_V4, Service(limit, retry_after, count_rejected)) as callers:
+        await asyncio.gather(*(caller.ask() for caller in callers))
+    assert sum(caller.before for caller in callers) <= AT_A_TIME
+    assert sum(caller.after for caller in callers) <= 12 + PROCESSES
+    passed = [caller.passed for caller in callers]
+    assert sum(passed) >= 0.9 * 600
+    assert min(passed) >= 0.22 * sum(passed)

@@ -5,17 +5,9 @@ import pytest
 from infobip_email_logs.bucket import TokenLimit, limits_of
 from infobip_email_logs.errors import InvalidInput
 from infobip_email_logs.host_limiter import from_json, to_json
-from infobip_email_logs.ledger import (
-    GRACE,
-    SECOND,
-    SLACK,
-    Answer,
-    Ended,
-    Ledger,
-    Message,
-    Terms,
-    terms_of,
-)
+from infobip_email_logs.ledger import GRACE, Ledger
+from infobip_email_logs.lesson import RECOVERY
+from infobip_email_logs.messages import SECOND, SLACK, Answer, Ended, Message, Terms, terms_of
 
 TERMS = (Terms(2, 10 * SECOND),)
 CLOCK = 1_000 * SECOND
@@ -41,22 +33,22 @@ def wait(answer: Answer) -> float:
 def test_a_reboot_is_no_shorter_than_the_time_since() -> None:
     """The clock of a host begins anew: at least so much has passed since the last message."""
     ledger = used_up()
-    assert wait(ledger.tell(4 * SECOND, says("other", need=1), at_least=4 * SECOND)) == 6
-    assert wait(ledger.tell(7 * SECOND, says("other", need=1), at_least=7 * SECOND)) == 3
+    assert wait(ledger.tell(4 * SECOND, says("other", lookups=1), at_least=4 * SECOND)) == 6
+    assert wait(ledger.tell(7 * SECOND, says("other", lookups=1), at_least=7 * SECOND)) == 3
 
 
 def test_a_clock_that_is_set_back_goes_on_from_where_it_was() -> None:
     """Nothing returns late for it, and nothing early."""
     ledger = used_up()
     ledger.tell(CLOCK + 3 * SECOND, says())
-    assert wait(ledger.tell(5, says("other", need=1))) == 7
+    assert wait(ledger.tell(5, says("other", lookups=1))) == 7
 
 
 def test_a_clock_that_is_set_forward_is_noticed_by_who_knows_better() -> None:
     """A member tells how long ago it was that it heard of the ledger."""
     ledger = used_up()
     far = CLOCK + 3600 * SECOND
-    answer = ledger.tell(far, says(need=1, seen=CLOCK, since=2 * SECOND))
+    answer = ledger.tell(far, says(lookups=1, seen=CLOCK, since=2 * SECOND))
     assert wait(answer) == 8
     assert answer.now == CLOCK + 2 * SECOND
 
@@ -65,7 +57,7 @@ def test_a_ledger_from_before_is_taken_for_used_up() -> None:
     """A copy that is behind what a member has seen has lost something."""
     ledger = Ledger(since=CLOCK, last=CLOCK)
     seen = CLOCK + SECOND
-    answer = ledger.tell(seen + SECOND, says(need=1, seen=seen, since=SECOND))
+    answer = ledger.tell(seen + SECOND, says(lookups=1, seen=seen, since=SECOND))
     assert not answer.grants
     assert answer.places == (10 * SECOND,)
 
@@ -75,7 +67,9 @@ def test_a_lost_bucket_is_taken_for_empty() -> None:
     ledger = Ledger(since=CLOCK, last=CLOCK)
     bucket = (Terms(3, 10 * SECOND, bucket=True),)
     seen = CLOCK + SECOND
-    message = Message(member="one", terms=bucket, lease=5 * SECOND, need=1, seen=seen, since=SECOND)
+    message = Message(
+        member="one", terms=bucket, lease=5 * SECOND, lookups=1, seen=seen, since=SECOND
+    )
     answer = ledger.tell(seen + SECOND, message)
     assert not answer.grants
     assert answer.places == (10 * SECOND,)
@@ -85,23 +79,24 @@ def test_who_has_not_been_heard_of_for_long_loses_nothing() -> None:
     """All that it saw has cooled since, so a new ledger is no loss."""
     since = 10 * SECOND + GRACE + 1
     ledger = Ledger(since=CLOCK, last=CLOCK)
-    assert wait(ledger.tell(CLOCK, says(need=1, seen=CLOCK - since, since=since))) == 0
+    assert wait(ledger.tell(CLOCK, says(lookups=1, seen=CLOCK - since, since=since))) == 0
 
 
 def test_promises_are_taken_back_while_a_probe_is_due() -> None:
     """After a 429 that does not say how long, one request goes and the others wait for it."""
     ledger = Ledger(since=CLOCK, last=CLOCK)
-    promised = ledger.tell(CLOCK, says(need=2))
+    promised = ledger.tell(CLOCK, says(lookups=2))
     assert len(promised.grants) == 2
     met = Ended(-1, "throttled")
     answer = ledger.tell(CLOCK, says("other", ended=(met,)))
-    assert answer.silence == SECOND
-    answer = ledger.tell(CLOCK + SECOND // 2, says(need=2))
-    assert [wait for _, wait in answer.grants] == [SECOND // 2]
+    assert answer.silence == 10 * SECOND
+    ledger.tell(CLOCK + 4 * SECOND, says(lookups=2))
+    answer = ledger.tell(CLOCK + 9 * SECOND - 1, says(lookups=2))
+    assert [wait for _, wait in answer.grants] == [SECOND + 1]
     assert len(answer.places) == 1
     (probe,) = answer.grants
     passed = Ended(probe[0], "answered")
-    answer = ledger.tell(CLOCK + 2 * SECOND, says(need=1, ended=(passed,)))
+    answer = ledger.tell(CLOCK + 12 * SECOND, says(lookups=1, ended=(passed,)))
     assert answer.silence == 0
 
 
@@ -109,24 +104,28 @@ def test_an_earlier_instant_is_found_between_later_promises() -> None:
     """What was given back goes at its own instant, unless a later promise would be one too many."""
     ledger = Ledger(since=CLOCK, last=CLOCK)
     ended = tuple(Ended(-number, "answered", ago=number * SECOND) for number in (1, 2))
-    ledger.tell(CLOCK, says(ended=ended, need=1))
-    ledger.tell(CLOCK, says("other", need=1))
-    assert wait(ledger.tell(CLOCK, says("other", need=1))) == 9
-    ledger.tell(CLOCK, says(need=0))
-    assert wait(ledger.tell(CLOCK, says("third", need=1))) == 8
+    ledger.tell(CLOCK, says(ended=ended, lookups=1))
+    ledger.tell(CLOCK, says("other", lookups=1))
+    assert wait(ledger.tell(CLOCK, says("other", lookups=1))) == 9
+    ledger.tell(CLOCK, says(lookups=0))
+    assert wait(ledger.tell(CLOCK, says("third", lookups=1))) == 8
 
 
 def test_a_ledger_is_kept_for_as_long_as_it_matters() -> None:
-    """Longer than anybody remembers it."""
+    """Longer than anybody remembers it, or what it learned."""
     ledger = used_up()
-    ledger.tell(CLOCK, says(ended=(Ended(-3, "throttled", retry_after=100 * SECOND),)))
-    assert ledger.expires_in() == 100 * SECOND + 2 * (10 * SECOND + GRACE)
+    assert ledger.expires_in() == 5 * SECOND + 2 * (10 * SECOND + GRACE)
+    ledger.tell(CLOCK, says(ended=(Ended(-3, "throttled", retry_after=3000 * SECOND),)))
+    assert ledger.expires_in() == 3000 * SECOND + 2 * (10 * SECOND + GRACE)
+    ledger = used_up()
+    ledger.tell(CLOCK, says(ended=(Ended(-3, "throttled", retry_after=SECOND),)))
+    assert ledger.expires_in() == RECOVERY * SECOND
 
 
 def test_a_ledger_is_written_and_read() -> None:
     """As text; what is none is refused."""
     ledger = used_up()
-    ledger.tell(CLOCK, says(need=3, out=(7,)))
+    ledger.tell(CLOCK, says(lookups=3, out=(7,)))
     assert from_json(to_json(ledger)) == ledger
     for text in ("", "{}", "[]", '{"held": [1]}', "null"):
         with pytest.raises((ValueError, TypeError, LookupError)):

@@ -1,6 +1,7 @@
 """The script in Redis and the ledger beside it: whatever is said to both, they answer alike."""
 
 import itertools
+import random
 from collections.abc import Iterator
 
 import attrs
@@ -9,12 +10,14 @@ import redis
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infobip_email_logs.ledger import Answer, Ended, Ledger, Message, Terms
+from infobip_email_logs.ledger import Ledger
+from infobip_email_logs.messages import Answer, Ended, Message, Terms
 from infobip_email_logs.redis_limiter import SCRIPT, from_reply, to_json
 
 CLOCK = "redis.call('TIME')"
-HANDED_IN = SCRIPT.replace(CLOCK, "cjson.decode(ARGV[2])")
-"""The script, but for its clock, which is told to it."""
+AGE = "redis.pcall('INFO', 'server')"
+HANDED_IN = SCRIPT.replace(CLOCK, "cjson.decode(ARGV[2])").replace(AGE, "'uptime_in_seconds:9999'")
+"""The script, but for its clock, which is told to it, and for the server's age."""
 
 START = 1_000_000_000_000_000
 MEMBERS = ("one", "two", "three")
@@ -33,7 +36,8 @@ class Step:
 
     member: str
     passes: int
-    need: int
+    lookups: int
+    bulk: int
     ends: str
     how_many: int
     goes: bool
@@ -47,8 +51,13 @@ STEPS = st.lists(
     st.builds(
         Step,
         member=st.sampled_from(MEMBERS),
-        passes=st.one_of(st.integers(0, 400_000), st.integers(-3_000_000, 9_000_000)),
-        need=st.integers(0, 5),
+        passes=st.one_of(
+            st.integers(0, 400_000),
+            st.integers(-3_000_000, 9_000_000),
+            st.integers(0, 400_000_000),
+        ),
+        lookups=st.integers(0, 5),
+        bulk=st.integers(0, 5),
         ends=ENDS,
         how_many=st.integers(0, 2),
         goes=st.booleans(),
@@ -65,9 +74,12 @@ STEPS = st.lists(
 class Both:
     """The script and the ledger, and members who speak to both of them."""
 
-    def __init__(self, server: redis.Redis, terms: tuple[Terms, ...]) -> None:
+    def __init__(
+        self, server: redis.Redis, terms: tuple[Terms, ...], *, lease: int = 500_000
+    ) -> None:
         self._server = server
         self._terms = terms
+        self._lease = lease
         self._key = next(keys)
         self._clock = START
         self._ledger: Ledger | None = None
@@ -100,8 +112,9 @@ class Both:
         return Message(
             member=step.member,
             terms=self._terms,
-            lease=500_000,
-            need=step.need,
+            lease=self._lease,
+            lookups=step.lookups,
+            bulk=step.bulk,
             out=() if step.leaves else tuple(out),
             ended=tuple(
                 Ended(number, step.ends, step.ago, 2 * step.ago, step.retry_after)
@@ -132,6 +145,50 @@ def test_the_script_answers_as_the_ledger_does(
         assert told == model
 
 
-def test_only_the_clock_was_taken_out() -> None:
+@pytest.mark.parametrize("seed", range(30))
+def test_both_learn_the_same_from_429s(server: redis.Redis, seed: int) -> None:
+    """Where many requests leave one after the other, and some of them are refused."""
+    rng = random.Random(seed)
+    terms = (Terms(rng.randint(1, 120), rng.randint(1, 60) * 1_000_000, bucket=rng.random() < 0.3),)
+    both = Both(server, terms, lease=400_000_000)
+    longest = rng.choice([1_000_000, 4_000_000, 300_000_000])
+    for _ in range(60):
+        refused = rng.random() < 0.3
+        step = Step(
+            member=rng.choice(MEMBERS),
+            passes=rng.randint(0, longest),
+            lookups=rng.randint(0, 3),
+            bulk=rng.randint(0, 8),
+            ends="throttled" if refused else "answered",
+            how_many=rng.choice([1, 2, 6]),
+            goes=True,
+            ago=rng.choice([0, 20_000]),
+            retry_after=rng.choice([None, 1_000_000, 20_000_000]),
+            forgets=False,
+            leaves=False,
+        )
+        model, told = both.say(step)
+        assert told == model
+
+
+def test_both_forgive_what_was_refused_once_another_request_passes(server: redis.Redis) -> None:
+    """A volley of all tokens is refused; one passes, and the others count no longer."""
+    both = Both(server, (Terms(60, 60_000_000),), lease=400_000_000)
+    idle = Step("one", 4_000_000, 0, 0, "answered", 0, True, 0, 1_000_000, False, False)
+    for change in (
+        {"lookups": 60},
+        {"ends": "throttled", "how_many": 60},
+        {"lookups": 1},
+        {"how_many": 1},
+    ):
+        model, told = both.say(attrs.evolve(idle, **change))
+        assert told == model
+    model, told = both.say(attrs.evolve(idle, lookups=2))
+    assert told == model
+    assert [wait for _, wait in told.grants] == [0, 0]
+
+
+def test_only_the_clock_and_the_age_were_taken_out() -> None:
     """What is compared is the script itself."""
     assert SCRIPT.count(CLOCK) == 1
+    assert SCRIPT.count(AGE) == 1

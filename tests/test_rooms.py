@@ -39,15 +39,20 @@ ROOMS: dict[str, str] = {
     "retry": "errors",
     "one_loop": "errors",
     "gate": "",
-    "caution": "bucket",
-    "budget": "bucket caution errors gate",
+    "lesson": "",
+    "caution": "bucket lesson",
+    "slow_start": "",
+    "budget": "bucket caution errors gate slow_start",
     "line": "",
     "closing": "",
     "limiter": "bucket budget errors line one_loop",
-    "ledger": "bucket errors",
-    "shared_limiter": "bucket closing errors ledger limiter line one_loop",
-    "host_limiter": "bucket errors ledger shared_limiter",
-    "redis_limiter": "bucket errors ledger shared_limiter",
+    "messages": "bucket errors",
+    "quiet": "gate messages",
+    "turns": "line",
+    "ledger": "bucket lesson messages quiet turns",
+    "shared_limiter": "bucket closing errors ledger limiter line messages one_loop quiet",
+    "host_limiter": "bucket errors ledger lesson messages quiet shared_limiter turns",
+    "redis_limiter": "bucket errors messages shared_limiter",
     "accounts": "auth network",
     "network": "errors",
     "tokens": "auth errors wire",
@@ -70,8 +75,9 @@ ROOMS: dict[str, str] = {
 
 PURE = (
     "accounts auth batches bucket budget by_ids caution chains density errors forward gate"
-    " json_values ledger line lists matching models moments network overlap page_facts piles plans"
-    " query report scans strategies stretches sweep wire"
+    " json_values ledger lesson line lists matching messages models moments network overlap"
+    " page_facts piles plans query quiet report scans slow_start strategies stretches sweep turns"
+    " wire"
 )
 """These wait for nothing and know no clock: they import none of `WORLD`."""
 
