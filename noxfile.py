@@ -1,4 +1,4 @@
-"""The checks of this repository: `nox` runs all but the long one, `nox -s soak`; `nox -s lint` one."""
+"""The checks of this repository: `nox` runs all but the soak, `nox -s soak` that or another one."""
 
 import email.message
 import email.parser

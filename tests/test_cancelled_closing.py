@@ -4,7 +4,6 @@ import asyncio
 import itertools
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -153,10 +152,11 @@ async def test_a_wait_for_the_limit_that_is_given_up_costs_nobody_anything(
 
 
 @pytest.mark.real_time
+@pytest.mark.parametrize("kind", ["host", "redis"])
 @pytest.mark.parametrize("blow", [CANCEL, STUBBORN], ids=repr)
 async def test_a_wait_that_is_given_up_costs_no_other_process_anything(
-    tmp_path: Path, redis_url: str, blow: Blow
+    request: pytest.FixtureRequest, kind: str, blow: Blow
 ) -> None:
     """On a file and on a Redis server."""
-    await waits_are_cancelled("host", tmp_path, blow)
-    await waits_are_cancelled("redis", redis_url, blow)
+    place = request.getfixturevalue("redis_url" if kind == "redis" else "tmp_path")
+    await waits_are_cancelled(kind, place, blow)
