@@ -173,7 +173,7 @@ class RedisServer:
                     return
 
     def old(self, seconds: float) -> None:
-        """Wait until it has been up for so long, for sure: a younger one may have lost something."""
+        """Wait until it has surely been up for so long: a younger one may have lost something."""
         with redis.Redis.from_url(self.url) as client:
             while client.info("server")["uptime_in_seconds"] < seconds + 1:
                 time.sleep(0.05)
