@@ -1,4 +1,4 @@
-"""The checks of this repository: `nox` runs them all, `nox -s lint` one of them."""
+"""The checks of this repository: `nox` runs all but the soak, `nox -s soak` that or another one."""
 
 import email.message
 import email.parser
@@ -91,6 +91,13 @@ def coverage(session: nox.Session) -> None:
     session.run("coverage", "report", "--show-missing")
     pure = ",".join(f"*/{NAME}/{room}" for room in PURE_ROOMS)
     session.run("coverage", "report", f"--include={pure}", "--show-missing", "--fail-under=100")
+
+
+@nox.session(default=False)
+def soak(session: nox.Session) -> None:
+    """Work for ten real minutes, or so many seconds, on a bad line: nothing is lost or grows."""
+    session.install("--editable", ".[tests]")
+    session.run("python", "tests/soak.py", *session.posargs)
 
 
 @nox.session

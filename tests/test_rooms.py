@@ -46,12 +46,13 @@ ROOMS: dict[str, str] = {
     "slow_start": "",
     "budget": "bucket caution errors gate slow_start",
     "line": "",
+    "closing": "",
     "limiter": "bucket budget errors line one_loop",
     "messages": "bucket errors",
     "quiet": "gate messages",
     "turns": "line",
     "ledger": "bucket lesson messages quiet turns",
-    "shared_limiter": "bucket errors ledger limiter line messages one_loop quiet",
+    "shared_limiter": "bucket closing errors ledger limiter line messages one_loop quiet",
     "host_limiter": "bucket errors ledger lesson messages quiet shared_limiter turns",
     "redis_limiter": "bucket errors messages shared_limiter",
     "accounts": "auth network",
@@ -62,11 +63,11 @@ ROOMS: dict[str, str] = {
     "asking": "errors limiter line matching models moments query report retry retry_budget"
     " spending transport wire",
     "feeding": "",
-    "pull": "errors matching models plans query report",
+    "pull": "errors matching models one_loop plans query report",
     "lookups": "batches errors lists models pull query",
-    "client": "asking auth batches bucket by_ids errors feeding limiter line lists lookups models"
-    " network one_loop page_facts plans pull query report retry shared_limiter strategies sweep"
-    " transport wire",
+    "client": "asking auth batches bucket by_ids closing errors feeding limiter line lists lookups"
+    " models network one_loop page_facts plans pull query report retry shared_limiter strategies"
+    " sweep transport wire",
     "settings": "auth errors",
     "sandbox": "",
     "cli": EVERYTHING,
