@@ -1,4 +1,4 @@
-"""The checks of this repository: `nox` runs them all, `nox -s lint` one of them."""
+"""The checks of this repository: `nox` runs all but the soak, `nox -s soak` that or another one."""
 
 import email.message
 import email.parser
@@ -27,6 +27,7 @@ PURE_ROOMS = [
     "wire/*",
     "accounts.py",
     "batches.py",
+    "body.py",
     "bucket.py",
     "budget.py",
     "caution.py",
@@ -42,8 +43,10 @@ PURE_ROOMS = [
     "plans.py",
     "proxies.py",
     "quiet.py",
+    "retry_budget.py",
     "secret.py",
     "slow_start.py",
+    "spending.py",
     "turns.py",
 ]
 """What decides and never waits: every branch of it is tested."""
@@ -118,6 +121,21 @@ def coverage(session: nox.Session) -> None:
     session.run("coverage", "report", "--show-missing")
     pure = ",".join(f"*/{NAME}/{room}" for room in PURE_ROOMS)
     session.run("coverage", "report", f"--include={pure}", "--show-missing", "--fail-under=100")
+
+
+@nox.session(default=False)
+def soak(session: nox.Session) -> None:
+    """Work for ten real minutes, or so many seconds, on a bad line: nothing is lost or grows."""
+    session.install("--editable", ".[tests]")
+    session.run("python", "tests/soak.py", *session.posargs)
+
+
+@nox.session
+def faults(session: nox.Session) -> None:
+    """Pull fifty thousand records through random faults, with twenty seeds."""
+    session.install("--editable", ".[tests]")
+    tests = ("tests/test_fault_sweep.py", *session.posargs)
+    session.run("python", "-m", "pytest", *tests, env={"FAULT_SEEDS": "20"})
 
 
 @nox.session

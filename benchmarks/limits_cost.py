@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable, Iterator
 from types import FrameType
 from typing import Any
 
-from limits_peers import PEERS, beside_peers, loops_time, outside
+from limits_peers import PEERS, loops_time, outside
 from limits_world import Loop, TooSlowError, virtually
-from measuring import Result, Row
+from measuring import Result, Row, beside_peers
 
 from infobip_email_logs import LIMIT_V1, LocalLimiter, TimeLimit, TokenLimit
 

@@ -23,7 +23,7 @@ import limits_variants
 import tenacity
 from limits_server import Server, best, models
 from limits_world import START, Client, Maker, Run, Send, alone, cases, ours
-from measuring import Result, Row
+from measuring import Result, Row, beside_peers
 
 from infobip_email_logs import LIMIT_V1
 
@@ -42,18 +42,6 @@ def rows() -> Iterator[Row]:
     yield Row("field-ours-told-60", partial(_measured, "ours-told-60", ours(LIMIT_V1)))
     for name in PEERS:
         yield beside_peers(f"field-{name}", partial(_measured, name, partial(client, name)))
-
-
-def beside_peers(name: str, run: Callable[[], list[Result]]) -> Row:
-    """Return a row that says so where a peer is not installed."""
-
-    def guarded() -> list[Result]:
-        try:
-            return run()
-        except ModuleNotFoundError as missing:
-            return [Result(name, float("nan"), wrong=f"not installed: {missing.name}")]
-
-    return Row(name, guarded)
 
 
 def outside(name: str) -> ModuleType:

@@ -1,6 +1,8 @@
 """One call, measured where it arrives: how many requests it made, and whether all of it came."""
 
 import asyncio
+import math
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -70,6 +72,29 @@ class Row:
 
     name: str
     run: Callable[[], Sequence[Result]]
+
+
+def beside_peers(name: str, run: Callable[[], list[Result]]) -> Row:
+    """Return a row that says so where a peer is not installed."""
+
+    def guarded() -> list[Result]:
+        try:
+            return run()
+        except ModuleNotFoundError as missing:
+            return [Result(name, float("nan"), wrong=f"not installed: {missing.name}")]
+
+    return Row(name, guarded)
+
+
+def least(rounds: int, *works: Callable[[], object]) -> list[float]:
+    """Return the processor's seconds of each of some works, the least of so many rounds of all."""
+    seconds = [math.inf] * len(works)
+    for _ in range(rounds):
+        for number, work in enumerate(works):
+            begin = time.process_time()
+            work()
+            seconds[number] = min(seconds[number], time.process_time() - begin)
+    return seconds
 
 
 def client(there: Service, **options: Any) -> EmailLogsClient:

@@ -59,6 +59,10 @@ class Service:
         arrivals, throttled = self._ask("counts")
         return arrivals, throttled
 
+    def asked(self) -> list[str]:
+        """Return the paths and queries of the requests that arrived, in their order."""
+        return list(self._ask("asked"))
+
     def bulk_ids(self) -> list[str]:
         """Return the ids of all bulks."""
         return list(self._ask("bulk_ids"))
@@ -140,6 +144,9 @@ class _Inside:
 
     def counts(self) -> tuple[int, int]:
         return len(self._sandbox.arrivals), self._sandbox.throttled
+
+    def asked(self) -> list[str]:
+        return [f"{arrival.path}?{arrival.query}" for arrival in self._sandbox.arrivals]
 
     def bulk_ids(self) -> list[str]:
         return self._sandbox.bulk_ids

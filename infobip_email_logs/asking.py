@@ -13,6 +13,8 @@ from .line import Priority
 from .matching import sift
 from .moments import RETENTION
 from .retry import Retry, RetryPolicy, retrying
+from .retry_budget import RetryBudget
+from .spending import Spending
 from .wire import Dialect, Reply, Request, failure, notices, read
 
 if TYPE_CHECKING:
@@ -59,9 +61,11 @@ class Asker:
         self._transport = transport
         self._limiter = limiter
         self._retry = retry
+        self._budget = RetryBudget()
         self._on_retry = on_retry
         self._dialect = dialect
         self._keep_bad = keep_bad
+        self._decoding = asyncio.Lock()
         self._said: set[str] = set()
         self._known = False
 
@@ -85,14 +89,26 @@ class Asker:
         tally.pages += 1
         page = tally.pages
         acquire = partial(self._limiter.acquire, max_wait=max_wait, priority=priority)
-        reply = await self._persist(request, tally, acquire)
-        self._look_around(reply, query)
-        sifted = sift(await self._decode(reply, query, page), query)
+        clock = asyncio.get_running_loop().time
+        spending = Spending(self._budget, clock, patient=priority is Priority.BULK)
+
+        async def attempt() -> LogsPage:
+            with spending.attempt():
+                reply = await self._send(request, tally, acquire)
+                self._look_around(reply, query)
+                return await self._decode(reply, query, page)
+
+        try:
+            sifted = await self._persist(attempt, tally, spending)
+        finally:
+            spending.settle()
         self._look_at_filters(sifted)
         return sifted
 
-    async def _persist(self, request: Request, tally: Tally, acquire: Acquire) -> Reply:
-        """Send a request, and again while that may help."""
+    async def _persist(
+        self, attempt: Callable[[], Awaitable[LogsPage]], tally: Tally, spending: Spending
+    ) -> LogsPage:
+        """Make an attempt, and again while that may help."""
 
         def notify(retry: Retry) -> None:
             tally.retries += 1
@@ -107,19 +123,20 @@ class Asker:
             sleep=asyncio.sleep,
             pause=lambda: self._limiter.pause,
             known=lambda: self._known,
+            over=lambda: spending.over,
             notify=notify,
         )
         try:
             try:
-                return await persistently(self._attempt, request, tally, acquire)
+                return await persistently(attempt)
             except Unauthorized:
                 if not self._transport.renews:
                     raise
-            return await persistently(self._attempt, request, tally, acquire)
+            return await persistently(attempt)
         except RateLimited as error:
             raise _impatient(error) from error
 
-    async def _attempt(self, request: Request, tally: Tally, acquire: Acquire) -> Reply:
+    async def _send(self, request: Request, tally: Tally, acquire: Acquire) -> Reply:
         """Send a request once, with a permit of its own."""
         permit = await self._permit(tally, acquire)
         try:
@@ -163,15 +180,21 @@ class Asker:
             raise
 
     async def _decode(self, reply: Reply, query: LogsQuery, page: int) -> LogsPage:
-        """Decode a page in slices, the event loop's turn between them."""
+        """Decode a page in slices, the event loop's turn between them, and check it.
+
+        One page at a time: otherwise a turn would be as long as a slice of each of them.
+        """
         slices = read(reply, dialect=self._dialect, query=query, page=page, keep_bad=self._keep_bad)
-        while True:
-            try:
-                next(slices)
-            except StopIteration as end:
-                decoded: LogsPage = end.value
-                return decoded
+        async with self._decoding:
+            while True:
+                try:
+                    next(slices)
+                except StopIteration as end:
+                    decoded: LogsPage = end.value
+                    break
+                await asyncio.sleep(0)
             await asyncio.sleep(0)
+            return sift(decoded, query)
 
     def _look_around(self, reply: Reply, query: LogsQuery) -> None:
         """Warn, once each, of what the headers of a reply tell."""

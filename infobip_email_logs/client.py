@@ -15,6 +15,7 @@ from .auth import Auth, OAuth2
 from .batches import MAX_LENGTH
 from .bucket import LIMIT_V1, LIMIT_V4, Limit
 from .by_ids import ByIds, IdField
+from .closing import to_the_end
 from .errors import InvalidInput, InvalidState
 from .feeding import Ids, feed_ids
 from .limiter import Limiter, LocalLimiter
@@ -178,7 +179,15 @@ class EmailLogsClient:
         await self.close()
 
     async def close(self) -> None:
-        """Stop what still runs and close the connections. It can't be used afterwards."""
+        """Stop what still runs and close the connections. It can't be used afterwards.
+
+        Raises:
+            InvalidState: It is in use on another event loop, or in another process.
+        """
+        if over := self._loop.over:
+            self._tasks.clear()
+        else:
+            self._loop()
         self._closed = True
         if isinstance(self._limiter, LocalLimiter) and self._limiter_is_own:
             self._limiter.dismiss(lambda: InvalidState("this client is closed"))
@@ -188,8 +197,8 @@ class EmailLogsClient:
             if self._tasks:
                 await asyncio.wait(self._tasks)
         finally:
-            await self._transport.close()
-        if isinstance(self._limiter, SharedLimiter):
+            await to_the_end(self._transport.close())
+        if isinstance(self._limiter, SharedLimiter) and not over:
             await self._limiter.flush()
 
     async def get_page(
@@ -400,7 +409,7 @@ class EmailLogsClient:
         self._check_open()
         return Pull(
             plan,
-            fetch=partial(self._asker.page, priority=priority),
+            fetch=partial(self._page, priority=priority),
             spawn=self._spawn,
             wanted=wanted,
             unasked=wanted.filters.keys() - asked.filters.keys(),
@@ -410,6 +419,11 @@ class EmailLogsClient:
             feed=feed,
             comes_in=comes_in,
         )
+
+    async def _page(self, query: LogsQuery, tally: Tally, *, priority: Priority) -> LogsPage:
+        """Ask for one page of a pull, on the loop of this client."""
+        self._bind()
+        return await self._asker.page(query, tally, priority=priority)
 
     def _pace(self, requests: int) -> float | None:
         """Return the seconds that so many requests take; None where the limiter does not tell."""

@@ -92,9 +92,16 @@ async def _next(source: AsyncIterator[str]) -> Any:
 
 async def _stop(source: AsyncIterator[str], coming: asyncio.Task[Any] | None) -> None:
     """Let a source go: what it was asked for last is not wanted, and a generator is closed."""
-    if coming and not coming.done():
+    if coming:
+        coming.add_done_callback(_seen)
         coming.cancel()
         await asyncio.wait([coming])
     close: Any = getattr(source, "aclose", None)
     if close:
         await close()
+
+
+def _seen(coming: asyncio.Task[Any]) -> None:
+    """Take note of an error for which the consumer has gone."""
+    if not coming.cancelled():
+        coming.exception()

@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any, NoReturn, TypeGuard
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 DEEPEST = 32
 """The levels of a value that is handed on, at most: what shows, copies or writes it goes down."""
+
+
+def _refuse(*_: object, **__: object) -> NoReturn:
+    raise TypeError("what the service sent can't be changed; take a copy: dict(…)")
+
+
+class Unchanging(dict[str, Any]):
+    """A dictionary that nobody can change, since several values share it."""
+
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
+
+    def __reduce__(self) -> tuple[type[Unchanging], tuple[dict[str, Any]]]:
+        """Pickle and copy what it holds at once, since nothing can be put in later."""
+        return Unchanging, (dict(self),)
+
+
+NOTHING = Unchanging()
+"""No fields: one value for all that have none."""
 
 
 def is_object(value: Any) -> TypeGuard[dict[str, Any]]:
@@ -24,6 +43,8 @@ def is_array(value: Any) -> TypeGuard[list[Any]]:
 
 def is_too_deep(value: Any) -> bool:
     """Say whether a value has more than :data:`DEEPEST` levels."""
+    if not is_object(value) and not is_array(value):
+        return False
     level = [value]
     for _ in range(DEEPEST):
         level = [inner for outer in level for inner in _within(outer)]

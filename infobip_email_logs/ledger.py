@@ -294,9 +294,7 @@ class Ledger:
     def _forgive(self) -> None:
         """Let those that were refused count no longer."""
         for arrived in self.refused:
-            place = bisect.bisect_left(self.cooling, arrived)
-            if self.cooling[place : place + 1] == [arrived]:
-                del self.cooling[place]
+            self.cooling.remove(arrived)
         self.refused = []
 
     def _cool(self, arrived: int) -> None:

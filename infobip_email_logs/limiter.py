@@ -57,9 +57,9 @@ class Permit:
         self._end(End.UNUSED)
 
     def _end(self, end: End, retry_after: float | None = None) -> None:
-        settle, self._settle = self._settle, None
-        if settle:
-            settle(self.sent_at, end, retry_after)
+        if self._settle:
+            self._settle(self.sent_at, end, retry_after)
+            self._settle = None
 
 
 @attrs.frozen(kw_only=True)
@@ -138,7 +138,6 @@ class LocalLimiter:
         self._patience: dict[asyncio.Future[Permit], tuple[asyncio.TimerHandle, float]] = {}
         self._loop = OneLoop("limiter")
         self._timer: asyncio.TimerHandle | None = None
-        self._home: asyncio.AbstractEventLoop | None = None
         self._told = self._settle  # bound once, not for each request
 
     def __repr__(self) -> str:
@@ -198,8 +197,8 @@ class LocalLimiter:
             InvalidInput: There is no such priority.
         """
         loop = get_running_loop()
-        if loop is not self._home:
-            self._home = self._loop()
+        if loop is not self._loop.first:
+            self._loop()
         if priority is not LOOKUP:
             check_priority(priority)
         now = loop.time()

@@ -53,6 +53,36 @@ class KeepAnswers:
 Answer = asyncio.Future["EmailLog | None"]
 
 
+@attrs.define(eq=False)
+class _Asked:
+    """A message that is asked for.
+
+    Attributes:
+        message_id: Its id.
+        answer: What its callers wait for.
+        callers: How many they are.
+        batch: Those that it is asked for with; None while they are gathered.
+    """
+
+    message_id: str
+    answer: Answer
+    callers: int = 0
+    batch: _Batch | None = None
+
+
+@attrs.define(eq=False)
+class _Batch:
+    """Messages that share a request, and the task that sends it."""
+
+    asked: list[_Asked]
+    task: asyncio.Task[None] | None = None
+
+    @property
+    def unwanted(self) -> bool:
+        """Whether nobody waits for any of them."""
+        return not any(one.callers for one in self.asked)
+
+
 class Lookups:
     """Answers lookups: equal ids share one answer, different ones share requests.
 
@@ -78,8 +108,8 @@ class Lookups:
         self._facts = facts
         self._keep = keep
         self._room = asyncio.Semaphore(concurrency)
-        self._gathering: list[str] = []
-        self._asked: dict[str, Answer] = {}
+        self._gathering: list[_Asked] = []
+        self._asked: dict[str, _Asked] = {}
         self._kept: dict[str, tuple[float, Answer]] = {}
 
     async def get(self, message_id: str) -> EmailLog | None:
@@ -89,35 +119,60 @@ class Lookups:
             InvalidInput: It can't be an id.
             IncompleteError: It is not certain whether there is one.
         """
-        return await asyncio.shield(self._answer(message_id))
+        (log,) = await self.get_all([message_id])
+        return log
 
     async def get_all(self, message_ids: Iterable[str]) -> list[EmailLog | None]:
         """Return the logs of several messages, in their order."""
-        answers = [self._answer(one) for one in message_ids]
-        return [await asyncio.shield(answer) for answer in answers]
+        asked = [self._asked_for(one) for one in message_ids]
+        for one in asked:
+            one.callers += 1
+        try:
+            return [await asyncio.shield(one.answer) for one in asked]
+        finally:
+            for one in asked:
+                one.callers -= 1
+            for one in asked:
+                self._let_go(one)
 
-    def _answer(self, message_id: str) -> Answer:
+    def _asked_for(self, message_id: str) -> _Asked:
         """Return what will be, or is, the answer for an id."""
         check_id(message_id, "message_id")
         check_length(message_id, self._facts.longest)
         kept = self._kept.get(message_id)
         if kept and kept[0] > asyncio.get_running_loop().time():
-            return kept[1]
+            return _Asked(message_id, kept[1])
         return self._asked.get(message_id) or self._ask(message_id)
 
-    def _ask(self, message_id: str) -> Answer:
+    def _ask(self, message_id: str) -> _Asked:
         loop = asyncio.get_running_loop()
         answer: Answer = loop.create_future()
         answer.add_done_callback(_seen)
-        self._asked[message_id] = answer
+        asked = self._asked[message_id] = _Asked(message_id, answer)
         if not self._gathering:
             loop.call_later(LINGER, self._depart)
-        self._gathering.append(message_id)
-        return answer
+        self._gathering.append(asked)
+        return asked
+
+    def _let_go(self, one: _Asked) -> None:
+        """Stop asking, if that was the last one who waited for anything of its request."""
+        batch = one.batch
+        if not one.answer.done() and batch and batch.unwanted:
+            self._forget(batch.asked)
+            if batch.task:
+                batch.task.cancel()
+
+    def _forget(self, asked: Iterable[_Asked]) -> None:
+        """Let those who come from now on ask anew."""
+        for one in asked:
+            if self._asked.get(one.message_id) is one:
+                del self._asked[one.message_id]
 
     def _depart(self) -> None:
-        """Ask for all that was gathered, batch by batch: each fails on its own."""
-        gathered, self._gathering = self._gathering, []
+        """Ask for all that was gathered and is still wanted, batch by batch: each fails alone."""
+        gathered = {one.message_id: one for one in self._gathering if one.callers}
+        self._forget(one for one in self._gathering if not one.callers)
+        self._gathering = []
         facts = self._facts
         try:
             batches = pack(
@@ -126,46 +181,60 @@ class Lookups:
                 max_ids=facts.max_ids,
                 longest=facts.longest,
             )
-            for batch in batches:
-                self._spawn(self._fetch(batch)).add_done_callback(partial(self._ended, batch))
+            for ids in batches:
+                self._send([gathered[one] for one in ids])
         except EmailLogsError as error:
-            self._fail(gathered, error)
+            self._fail(gathered.values(), error)
 
-    async def _fetch(self, batch: tuple[str, ...]) -> None:
+    def _send(self, asked: list[_Asked]) -> None:
+        batch = _Batch(asked)
+        batch.task = self._spawn(self._fetch(batch))
+        batch.task.add_done_callback(partial(self._ended, batch))
+        for one in asked:
+            one.batch = batch
+
+    async def _fetch(self, batch: _Batch) -> None:
+        ids = [one.message_id for one in batch.asked]
         found: dict[str | None, EmailLog] = {}
-        pull = self._pull(batch)
+        pull = self._pull(ids)
         try:
             async with self._room, pull:
                 async for log in pull:
                     found[log.message_id] = _later(found.get(log.message_id), log)
         except IncompleteError:
-            self._fail(pull.report.unconfirmed_ids, None)
+            doubtful = set(pull.report.unconfirmed_ids)
+            self._fail([one for one in batch.asked if one.message_id in doubtful], None)
         except EmailLogsError as error:
-            self._fail([one for one in batch if one not in found], error)
-        for one in batch:
-            self._settle(one, found.get(one))
+            self._fail([one for one in batch.asked if one.message_id not in found], error)
+        for one in batch.asked:
+            self._settle(one, found.get(one.message_id))
 
-    def _ended(self, batch: tuple[str, ...], task: asyncio.Task[None]) -> None:
-        """Leave nobody waiting for a task that was cancelled, before it began or later."""
+    def _ended(self, batch: _Batch, task: asyncio.Task[None]) -> None:
+        """Leave nobody waiting for a task that was cancelled, or that a caller's code broke."""
         if task.cancelled():
-            self._fail(batch, IncompleteError("the client was closed before the answer came"))
+            closed = IncompleteError("the client was closed before the answer came")
+            self._fail(batch.asked, closed)
+        elif error := task.exception():
+            self._fail(batch.asked, error)
 
-    def _settle(self, message_id: str, log: EmailLog | None) -> None:
+    def _settle(self, asked: _Asked, log: EmailLog | None) -> None:
         """Give an answer to those who wait for it, and keep it while it is good."""
-        answer = self._asked.pop(message_id, None)
-        if answer is None:
+        self._forget([asked])
+        if asked.answer.done():
             return
-        answer.set_result(log)
+        asked.answer.set_result(log)
         if seconds := self._keep.seconds(log):
-            self._kept.pop(message_id, None)
-            self._kept[message_id] = (answer.get_loop().time() + seconds, answer)
+            until = asked.answer.get_loop().time() + seconds
+            self._kept.pop(asked.message_id, None)
+            self._kept[asked.message_id] = (until, asked.answer)
             if len(self._kept) > MOST_KEPT:
                 del self._kept[next(iter(self._kept))]
 
-    def _fail(self, message_ids: Iterable[str], error: EmailLogsError | None) -> None:
-        for one in message_ids:
-            if answer := self._asked.pop(one, None):
-                answer.set_exception(error or _unconfirmed(one))
+    def _fail(self, asked: Iterable[_Asked], error: BaseException | None) -> None:
+        self._forget(asked := [*asked])
+        for one in asked:
+            if not one.answer.done():
+                one.answer.set_exception(error or _unconfirmed(one.message_id))
 
 
 def _later(known: EmailLog | None, log: EmailLog) -> EmailLog:

@@ -14,15 +14,11 @@ from typing import Any
 
 import attrs
 
-from .json_values import jsonable
-
-
-def _nothing() -> Mapping[str, Any]:
-    return {}
+from .json_values import NOTHING, jsonable
 
 
 def _extra() -> Any:
-    return attrs.field(factory=_nothing, hash=False, kw_only=True)
+    return attrs.field(default=NOTHING, hash=False, kw_only=True)
 
 
 class StatusGroup(enum.StrEnum):

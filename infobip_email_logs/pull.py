@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol, Self, cast
 from .errors import IncompleteError, InvalidInput, InvalidState, RequestRejected, clip
 from .matching import broken_filter
 from .models import EmailLog, RejectedRecord, iso
+from .one_loop import OneLoop
 from .plans import FULL_PAGE
 from .report import Bounds, PullPlan, PullReport, RequestsSpent, Tally
 
@@ -218,6 +219,7 @@ class _Fetching:
         """Learn from a page, and hand over what is wanted of it."""
         self.tally.contradictions.update(page.contradictions)
         wanted = [log for log in page.logs if self._unwanted(log) is None]
+        await asyncio.sleep(0)
         new = self.plan.answer(query, page, [*wanted, *page.rejects])
         rejects = [record for record in new if isinstance(record, RejectedRecord)]
         self.tally.rejected += len(rejects)
@@ -296,6 +298,7 @@ class Pull:
         self._task: asyncio.Task[None] | None = None
         self._iterated = self._complete = self._closed = self._ended = False
         self._limited = self._planning = False
+        self._loop = OneLoop("pull")
 
     def __aiter__(self) -> Self:
         """Begin to iterate.
@@ -324,6 +327,7 @@ class Pull:
         while not self._logs and not self._ended:
             if not self._task:
                 self._start()
+            self._loop()
             if logs := await self._fetching.buffer.get():
                 self._logs.extend(logs)
             elif not self._ended:
@@ -365,12 +369,16 @@ class Pull:
 
     async def aclose(self) -> None:
         """Stop everything at once; what was received and not handed over is for :meth:`drain`."""
-        self._closed = True
         if self._task and not self._task.done():
+            self._loop()
+            self._closed = True
             self._task.cancel()
-            await asyncio.wait([self._task])
-            if not self._limited:
-                self._plan.stop(CLOSED)
+            try:
+                await asyncio.wait([self._task])
+            finally:
+                if not self._limited:
+                    self._plan.stop(CLOSED)
+        self._closed = True
 
     def drain(self) -> list[EmailLog]:
         """Return the logs that were received but not handed over, and forget them.

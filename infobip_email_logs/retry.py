@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import tenacity
 
-from .errors import EmailLogsError, InvalidInput, RateLimited, ServerError, TransportError
+from .errors import (
+    DecodeError,
+    EmailLogsError,
+    InvalidInput,
+    RateLimited,
+    ServerError,
+    ServiceError,
+    TransportError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -58,7 +66,19 @@ def worth_retrying(error: BaseException) -> bool:
     """Say whether the same request may work later."""
     if isinstance(error, TransportError):
         return not isinstance(_root(error), SSLCertVerificationError)
-    return isinstance(error, RateLimited | ServerError)
+    return isinstance(error, RateLimited) or is_failure(error)
+
+
+def is_failure(error: BaseException) -> bool:
+    """Say whether the service failed: it was not reached, had an error, or sent what is no page."""
+    if isinstance(error, DecodeError):
+        return error.index is None  # else it is a page, and one record of it is wrong
+    return isinstance(error, TransportError | ServerError)
+
+
+def is_answer(error: BaseException) -> bool:
+    """Say whether the service is well, and it is the request or a record that is wrong."""
+    return isinstance(error, ServiceError | DecodeError) and not isinstance(error, RateLimited)
 
 
 def _root(error: BaseException) -> BaseException:
@@ -75,14 +95,21 @@ class _Patience:
     """The bounds of one request: how often, and how long after its first failure."""
 
     def __init__(
-        self, policy: RetryPolicy, clock: Callable[[], float], known: Callable[[], bool]
+        self,
+        policy: RetryPolicy,
+        clock: Callable[[], float],
+        known: Callable[[], bool],
+        over: Callable[[], bool],
     ) -> None:
         self._policy = policy
         self._clock = clock
         self._known = known
+        self._over = over
         self._first_failure: float | None = None
 
     def __call__(self, state: tenacity.RetryCallState) -> bool:
+        if self._over() and is_failure(_error(state)):
+            return True
         now = self._clock()
         if self._first_failure is None:
             self._first_failure = now
@@ -103,6 +130,7 @@ def retrying(
     sleep: Callable[[float], Awaitable[None]],
     pause: Callable[[], float],
     known: Callable[[], bool],
+    over: Callable[[], bool],
     notify: Callable[[Retry], None],
 ) -> tenacity.AsyncRetrying:
     """Return the object that runs one request, attempt by attempt, and raises its last error.
@@ -113,6 +141,7 @@ def retrying(
         sleep: The loop's way of waiting.
         pause: The seconds for which a 429 keeps everybody silent: that is the wait after one.
         known: Whether the service ever answered.
+        over: Whether a request that failed is given up now, whatever its bounds.
         notify: Called before each further attempt.
     """
 
@@ -131,7 +160,7 @@ def retrying(
     return tenacity.AsyncRetrying(
         retry=tenacity.retry_if_exception(worth_retrying),
         wait=wait,
-        stop=_Patience(policy, clock, known),
+        stop=_Patience(policy, clock, known, over),
         sleep=sleep,
         before_sleep=before_sleep,
         reraise=True,

@@ -13,11 +13,13 @@ import logging
 import math
 import secrets
 from collections import deque
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, Self
 
 import attrs
 
 from .bucket import GRACE, limits_of
+from .closing import to_the_end
 from .errors import EmailLogsError, InvalidInput, InvalidState, LimiterUnavailable, WaitTooLong
 from .limiter import End, LocalLimiter, Permit, Snapshot, check_priority, whose_turn
 from .line import Line, Priority
@@ -127,7 +129,6 @@ class SharedLimiter:
         self._terms = terms_of(self.limits)
         self._most = min(one.tokens for one in self._terms)
         self._lease = min(max(longest(self._terms) / SECOND / 2, SHORTEST_LEASE), LONGEST_LEASE)
-        self._member = secrets.token_hex(8)
         self._loop = OneLoop("limiter")
         self._line: Line[asyncio.Future[Permit]] = Line()
         self._patience: dict[asyncio.Future[Permit], float] = {}
@@ -166,6 +167,11 @@ class SharedLimiter:
     ) -> None:
         """Close the limiter."""
         await self.aclose()
+
+    @cached_property
+    def _member(self) -> str:
+        """Who this is in the ledger: another one in each process, also where it was made before."""
+        return secrets.token_hex(8)
 
     @property
     def waiting(self) -> int:
@@ -242,7 +248,12 @@ class SharedLimiter:
                 continue
 
     async def flush(self) -> None:
-        """Tell the others at once of the requests that ended, if the ledger can be reached."""
+        """Tell the others at once of the requests that ended, if the ledger can be reached.
+
+        Raises:
+            InvalidState: The limiter is in use on another event loop.
+        """
+        self._loop()
         while self._ended or self._talk:
             if not self._talk:
                 self._urgent = True
@@ -254,12 +265,19 @@ class SharedLimiter:
     async def aclose(self) -> None:
         """Give back what is reserved, and let go of the ledger. It can't be used afterwards.
 
-        What is on the wire still counts as given up.
+        What is on the wire still counts as given up. Cancelled meanwhile, it is done all the same.
+
+        Raises:
+            InvalidState: The limiter is in use on another event loop.
         """
+        self._loop()
         self._closed = True
         self._dismiss(lambda: InvalidState("this limiter is closed"))
         if self._timer:
             self._timer.cancel()
+        await to_the_end(self._leave_the_ledger())
+
+    async def _leave_the_ledger(self) -> None:
         while self._talk:
             await asyncio.wait([self._talk])
         for number in [*self._out]:
@@ -478,9 +496,9 @@ class SharedLimiter:
 
     def _settle(self, number: int, end: End, retry_after: float | None) -> None:
         """Take note of how a request ended; a 429 is told at once."""
+        now = self._loop().time()
         if (left := self._out.pop(number, None)) is None:
             return
-        now = self._loop().time()
         self._ended.append(_Ended(number, end, now, left, retry_after))
         self._throttled += end is End.THROTTLED
         self._urgent = self._urgent or end in (End.THROTTLED, End.UNUSED)

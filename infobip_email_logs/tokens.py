@@ -49,7 +49,8 @@ class TokenKeeper:
         try:
             return await asyncio.shield(fetching)
         except asyncio.CancelledError:
-            if fetching.cancelled():
+            caller = asyncio.current_task()
+            if fetching.cancelled() and not (caller and caller.cancelling()):
                 raise InvalidState("this client is closed") from None
             raise
 

@@ -9,15 +9,9 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from .auth import OAuth2
+from .body import ENCODING, Body, BrokenBody
 from .departure import Loopback, Resent, last_look
-from .errors import (
-    DecodeError,
-    EmailLogsError,
-    InvalidInput,
-    InvalidState,
-    TransportError,
-    clip,
-)
+from .errors import EmailLogsError, InvalidInput, InvalidState, TransportError, clip
 from .network import system_context
 from .proxies import proxy_for
 from .secret import Secret, blanked
@@ -27,6 +21,7 @@ from .wire import Reply, Request, urls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractAsyncContextManager
 
     from yarl import URL
 
@@ -120,13 +115,12 @@ class Transport:
         session = self._session()
         options = self._options(headers, session) | more
         try:
-            async with session.request(method, url, **options) as reply:
-                body = await self._body(reply)
+            reply = await self._received(session.request(method, url, **options))
         except _TROUBLE as error:
             told, cause = _told(error, url, secret), _cause(error, secret)
         else:
-            names = {name.lower(): blanked(text, secret) for name, text in reply.headers.items()}
-            return Reply(reply.status, names, blanked(body, secret))
+            names = {name: blanked(text, secret) for name, text in reply.headers.items()}
+            return Reply(reply.status, names, blanked(reply.body, secret))
         # Raised out here, so that it does not hold what aiohttp's errors and frames hold: headers.
         raise told from cause
 
@@ -161,7 +155,9 @@ class Transport:
             "headers": {
                 **headers,
                 "User-Agent": USER_AGENT,
+                "Accept-Encoding": ENCODING,
             },
+            "auto_decompress": False,  # else one piece may become a gigabyte
             "allow_redirects": False,
             "raise_for_status": False,
             "timeout": self._timeout,
@@ -174,20 +170,35 @@ class Transport:
                 options["proxy_headers"] = {"Proxy-Authorization": self._proxy.authorization}
         return options
 
+    async def _received(
+        self, context: AbstractAsyncContextManager[aiohttp.ClientResponse]
+    ) -> Reply:
+        """Read an answer to its end, and leave its connection."""
+        async with context as reply:
+            body = await self._body(reply)
+        return Reply(
+            reply.status, {name.lower(): text for name, text in reply.headers.items()}, body
+        )
+
     async def _body(self, reply: aiohttp.ClientResponse) -> bytes:
         """Read a body, but not without bound."""
-        pieces = bytearray()
+        encoding = reply.headers.get("Content-Encoding", "")
+        body = Body(encoding, most=self._network.max_body)
         async for piece in reply.content.iter_chunked(CHUNK):
-            pieces += piece
-            if len(pieces) > self._network.max_body:
-                raise DecodeError(
-                    f"the answer is larger than {self._network.max_body} bytes (max_body)"
-                )
-        return bytes(pieces)
+            body.feed(piece)
+        return body.whole()
 
 
-_TROUBLE = (aiohttp.ClientError, OSError, TimeoutError, ValueError, asyncio.CancelledError)
+_TROUBLE = (
+    EmailLogsError,
+    aiohttp.ClientError,
+    OSError,
+    TimeoutError,
+    ValueError,
+    asyncio.CancelledError,
+)
 _HARMLESS = (
+    BrokenBody,
     aiohttp.ClientConnectionError,
     aiohttp.ClientPayloadError,
     Resent,
@@ -218,13 +229,13 @@ def _cause(trouble: BaseException, secret: Secret) -> BaseException | None:
 
 def _told(trouble: BaseException, url: URL, secret: Secret) -> BaseException:
     """Return the error for what went wrong while a request was sent."""
-    if isinstance(trouble, EmailLogsError):
+    if isinstance(trouble, EmailLogsError) or _was_asked_for(trouble):
         return trouble.with_traceback(None)
     if isinstance(trouble, asyncio.CancelledError):
-        task = asyncio.current_task()
-        if task and task.cancelling():
-            return trouble.with_traceback(None)
         return TransportError("the connection was closed while a request was under way")
+    if isinstance(trouble, BrokenBody):
+        said = blanked(str(trouble), secret)
+        return TransportError(f"the answer of {_place(url)} is broken: {said}")
     if isinstance(trouble, aiohttp.InvalidURL):
         return InvalidInput("aiohttp can't use the address of the service or of the proxy")
     if isinstance(trouble, ValueError) and not isinstance(trouble, aiohttp.ClientError):
@@ -234,11 +245,15 @@ def _told(trouble: BaseException, url: URL, secret: Secret) -> BaseException:
     return TransportError(why, sent=not isinstance(trouble, _NOT_SENT))
 
 
+def _was_asked_for(trouble: BaseException) -> bool:
+    """Say whether it is the caller who was cancelled, not something within aiohttp."""
+    task = asyncio.current_task()
+    return isinstance(trouble, asyncio.CancelledError) and bool(task and task.cancelling())
+
+
 def _why(error: BaseException, url: URL) -> str:
     """Return one line that says what went wrong on the way to the service, without the query."""
-    place = f"{url.scheme}://{url.host_subcomponent}" + (
-        f":{url.explicit_port}" if url.explicit_port else ""
-    )
+    place = _place(url)
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return f"the name of {place} can't be resolved: {clip(str(error.os_error))}"
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
@@ -250,3 +265,8 @@ def _why(error: BaseException, url: URL) -> str:
     if isinstance(error, asyncio.TimeoutError):
         return f"{place} did not answer in time ({clip(str(error)) or type(error).__name__})"
     return f"the answer of {place} did not arrive: {clip(str(error)) or type(error).__name__}"
+
+
+def _place(url: URL) -> str:
+    port = f":{url.explicit_port}" if url.explicit_port else ""
+    return f"{url.scheme}://{url.host_subcomponent}{port}"

@@ -86,10 +86,10 @@ async def _tunnel(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, po
     try:
         await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
     finally:
+        back.close()  # At once: whoever ends this may not wait for the rest.
         for way in ways:
             way.cancel()
         await asyncio.gather(*ways, return_exceptions=True)
-        back.close()
         with suppress(OSError):
             await back.wait_closed()
 

@@ -21,7 +21,6 @@ from infobip_email_logs import (
     DecodeError,
     EmailLogsClient,
     EmailLogsError,
-    Forbidden,
     IbssoToken,
     InvalidInput,
     InvalidState,
@@ -29,14 +28,12 @@ from infobip_email_logs import (
     LogsQuery,
     Network,
     RateLimited,
-    RequestRejected,
     Retry,
     RetryPolicy,
     ServerError,
     TimeLimit,
     Timeouts,
     TransportError,
-    Unauthorized,
     WaitTooLong,
 )
 from infobip_email_logs.sandbox import Fault, Sandbox, Settings, TimeWindow
@@ -85,53 +82,6 @@ async def test_a_page_without_a_query_is_the_latest_fifty() -> None:
         page = await client.get_page()
         assert (page.size, page.limit, page.full) == (50, 50, True)
         assert sandbox.arrivals[0].query == ""
-
-
-@pytest.mark.parametrize(
-    ("fault", "kind", "status"),
-    [
-        (Fault(400), RequestRejected, 400),
-        (Fault(401), Unauthorized, 401),
-        (Fault(403), Forbidden, 403),
-        (Fault(404), RequestRejected, 404),
-        (Fault(414), RequestRejected, 414),
-        (Fault(302, headers={"Location": "http://127.0.0.1:9/"}), RequestRejected, 302),
-    ],
-)
-async def test_a_refusal_is_not_tried_again(
-    fault: Fault, kind: type[EmailLogsError], status: int
-) -> None:
-    """What will be refused again is asked once, and redirects are not followed."""
-    async with service() as (sandbox, client):
-        sandbox.script(fault)
-        with pytest.raises(kind, match=str(status)):
-            await client.get_page()
-        assert len(sandbox.arrivals) == 1
-
-
-@pytest.mark.parametrize(
-    "fault",
-    [
-        Fault(429, headers={"Retry-After": "3"}),
-        Fault(429),
-        Fault(500),
-        Fault(502, body="<html>Bad gateway</html>", content_type="text/html"),
-        Fault(503, headers={"Retry-After": "7"}),
-        Fault(disconnect="before_headers"),
-        Fault(disconnect="in_body"),
-        Fault(delay=1000),
-        Fault(stalls=True),
-    ],
-    ids=str,
-)
-async def test_a_passing_trouble_is_tried_again(fault: Fault) -> None:
-    """Each further attempt is told; the answer is the one of the untroubled service."""
-    told: list[Retry] = []
-    async with service(on_retry=told.append) as (sandbox, client):
-        sandbox.script(fault, fault)
-        assert (await client.get_page()).size == 50
-        assert len(sandbox.arrivals) == 3
-    assert [retry.attempt for retry in told] == [1, 2]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 from service import service
 
 from infobip_email_logs import (
+    EmailLogsClient,
     IncompleteError,
     InvalidInput,
     InvalidState,
@@ -14,7 +15,7 @@ from infobip_email_logs import (
     ServerError,
     Status,
 )
-from infobip_email_logs.sandbox import Fault, Settings, Traffic
+from infobip_email_logs.sandbox import Fault, Sandbox, Settings, Traffic
 
 MANY = Traffic(bulks=0, loose=1000, hours=24)
 
@@ -92,6 +93,49 @@ async def test_one_callers_giving_up_touches_nobody_else() -> None:
         assert all(task.cancelled() for task in gone)
 
 
+async def test_what_nobody_waits_for_any_more_is_not_asked_for() -> None:
+    """A lookup that is given up in the queue takes nobody's turn, and leaves no task behind."""
+    async with service(limit="1/10s") as (sandbox, client):
+        one, other = sandbox.message_ids[:2]
+        await client.get_log(one)
+        for pause in (0, 1):
+            lookups = [asyncio.create_task(client.get_log(id_)) for id_ in (one, other, one)]
+            await asyncio.sleep(pause)
+            for lookup in lookups:
+                lookup.cancel()
+            await asyncio.wait(lookups)
+            again = asyncio.create_task(client.get_log(other))
+            await asyncio.sleep(1)
+            assert len(client._tasks) <= 2 + client._concurrency
+            log = await again
+            assert log
+            assert log.message_id == other
+            assert not client._tasks
+            assert not client._lookups._asked
+        asked = [arrival.query.partition("&")[0] for arrival in sandbox.arrivals]
+        assert asked == [f"messageId={id_}" for id_ in (one, other, other)]
+
+
+async def test_visitors_who_give_up_soon_do_not_keep_the_others_waiting() -> None:
+    """While more ask than the limit allows, its requests are for those who still wait."""
+    async with service(limit="1/2s", max_ids_length=40, traffic=MANY) as (sandbox, client):
+
+        async def visit(message_id: str) -> bool:
+            try:
+                async with asyncio.timeout(5):
+                    return await client.get_log(message_id) is not None
+            except TimeoutError:
+                return False
+
+        visits = list[asyncio.Task[bool]]()
+        for one in sandbox.message_ids[:120]:
+            visits.append(asyncio.create_task(visit(one)))
+            await asyncio.sleep(0.5)
+        served = sum(await asyncio.gather(*visits))
+        assert served >= 0.9 * len(sandbox.arrivals)
+        assert len(sandbox.arrivals) >= 120 * 0.5 / 2
+
+
 async def test_an_error_reaches_those_it_concerns() -> None:
     """Two requests, one of which fails: the callers of the other get their logs."""
     async with service(traffic=MANY, concurrency=1, retry=RetryPolicy(attempts=1)) as (
@@ -107,6 +151,18 @@ async def test_an_error_reaches_those_it_concerns() -> None:
         sandbox.script(None, Fault(500))
         with pytest.raises(ServerError):
             await client.get_logs(ids)
+
+
+async def test_what_breaks_in_the_callers_own_code_reaches_those_who_wait() -> None:
+    """A limiter, credentials or a callback that fail leave nobody waiting for ever."""
+
+    class Failing:
+        def header(self) -> str:
+            raise ZeroDivisionError
+
+    async with Sandbox() as sandbox, EmailLogsClient(sandbox.url, Failing()) as client:
+        done = await asyncio.gather(*map(client.get_log, "ab"), return_exceptions=True)
+        assert [type(one) for one in done] == [ZeroDivisionError] * 2
 
 
 async def test_what_is_not_certain_is_an_error() -> None:

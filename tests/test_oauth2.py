@@ -110,6 +110,24 @@ async def test_closing_stops_the_request_for_a_token() -> None:
             await task
 
 
+async def test_who_gives_up_as_the_client_is_closed_has_given_up() -> None:
+    """In whichever turn: a cancellation is not turned into the error of those who wait on."""
+    async with Sandbox(settings=Settings(latency=(100, 100))) as sandbox:
+        gave_up = 0
+        for turns in range(10):
+            client = EmailLogsClient(sandbox.url, credentials(sandbox))
+            asked = asyncio.create_task(client.get_page())
+            await asyncio.sleep(1)
+            closing = asyncio.create_task(client.close())
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            cancels = asked.cancel()
+            await asyncio.wait([asked, closing])
+            assert asked.cancelled() == cancels
+            gave_up += cancels
+        assert 0 < gave_up < 10
+
+
 async def test_giving_up_leaves_the_token_to_the_others() -> None:
     """A caller that is cancelled while the token is fetched touches nobody else."""
     async with (

@@ -38,6 +38,8 @@ ROOMS: dict[str, str] = {
     "strategies": "by_ids models overlap sweep",
     "report": "errors models",
     "retry": "errors",
+    "retry_budget": "errors",
+    "spending": "errors retry retry_budget",
     "one_loop": "errors",
     "gate": "",
     "lesson": "",
@@ -45,27 +47,30 @@ ROOMS: dict[str, str] = {
     "slow_start": "",
     "budget": "bucket caution errors gate slow_start",
     "line": "",
+    "closing": "",
     "limiter": "bucket budget errors line one_loop",
     "messages": "bucket errors",
     "quiet": "gate messages",
     "turns": "line",
     "ledger": "bucket lesson messages quiet turns",
-    "shared_limiter": "bucket errors ledger limiter line messages one_loop quiet",
+    "shared_limiter": "bucket closing errors ledger limiter line messages one_loop quiet",
     "host_limiter": "bucket errors ledger lesson messages quiet shared_limiter turns",
     "redis_limiter": "bucket errors messages shared_limiter",
     "accounts": "auth network",
     "proxies": "auth errors secret",
     "network": "errors proxies",
     "tokens": "auth errors wire",
+    "body": "errors",
     "departure": "errors",
-    "transport": "auth departure errors network proxies secret tokens version wire",
-    "asking": "errors limiter line matching models moments query report retry transport wire",
+    "transport": "auth body departure errors network proxies secret tokens version wire",
+    "asking": "errors limiter line matching models moments query report retry retry_budget"
+    " spending transport wire",
     "feeding": "",
-    "pull": "errors matching models plans query report",
+    "pull": "errors matching models one_loop plans query report",
     "lookups": "batches errors lists models pull query",
-    "client": "asking auth batches bucket by_ids errors feeding limiter line lists lookups models"
-    " network one_loop page_facts plans pull query report retry shared_limiter strategies sweep"
-    " transport wire",
+    "client": "asking auth batches bucket by_ids closing errors feeding limiter line lists lookups"
+    " models network one_loop page_facts plans pull query report retry shared_limiter strategies"
+    " sweep transport wire",
     "settings": "auth errors",
     "sandbox": "",
     "cli": EVERYTHING,
@@ -76,9 +81,10 @@ ROOMS: dict[str, str] = {
 """Room → the rooms that it may import. A room is a module, or a folder with all of its files."""
 
 PURE = (
-    "accounts auth batches bucket budget by_ids caution chains density errors forward gate"
+    "accounts auth batches body bucket budget by_ids caution chains density errors forward gate"
     " json_values ledger lesson line lists matching messages models moments network overlap"
-    " page_facts piles plans proxies query quiet report scans secret slow_start strategies"
+    " page_facts piles plans proxies query quiet report retry_budget scans secret slow_start"
+    " spending strategies"
     " stretches sweep turns wire"
 )
 """These wait for nothing and know no clock: they import none of `WORLD`."""

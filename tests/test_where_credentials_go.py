@@ -298,6 +298,7 @@ ECHOES = {
     "a header": "HTTP/1.1 500 Oops\nX <told>: x\n\n",
     "a piece of a body": "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n<told>\n",
     "a header that is told": "HTTP/1.1 200 OK\nDeprecation: <told>\n\nx",
+    "an encoding": "HTTP/1.1 200 OK\nContent-Encoding: <told>\n\nx",
     "a redirect": "HTTP/1.1 302 Found\nLocation: https://<told>.example/\n\n",
 }
 

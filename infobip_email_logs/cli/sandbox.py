@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,12 +13,16 @@ from . import exits
 from .command import Command
 from .telling import warnings_told
 
+if TYPE_CHECKING:
+    from ..sandbox import Fault
+
 
 @click.command(
     cls=Command,
     epilog=exits.epilog(
         "infobip-email-logs sandbox --port 8080 --rate 60/3s",
         "infobip-email-logs sandbox --bulks 500 --messages 100000",
+        "infobip-email-logs sandbox --fault 503 --fault html-with-200 --fault-rate 0.2",
     ),
 )
 @click.option(
@@ -65,7 +69,21 @@ from .telling import warnings_told
     type=int,
     default=0,
     show_default=True,
-    help="Equal seeds make equal ids.",
+    help="Equal seeds make equal ids, and equal faults.",
+)
+@click.option(
+    "--fault",
+    metavar="NAME",
+    multiple=True,
+    help="What goes wrong now and then, such as 503 or gzip-bomb; repeatable. Another name tells "
+    "all of them.",
+)
+@click.option(
+    "--fault-rate",
+    metavar="PART",
+    type=click.FloatRange(0, 1),
+    help="The part of the requests that meet a fault: 0.2 with --fault, else 0. Without --fault, "
+    "any that may pass.",
 )
 def sandbox(**given: Any) -> int:
     """Play the service on a local port, with made-up logs, until Ctrl-C."""
@@ -81,9 +99,15 @@ async def _serve(given: dict[str, Any], limit: TimeLimit) -> int:
     from ..sandbox import Sandbox, Settings, TimeWindow, Traffic  # noqa: PLC0415
 
     window = TimeWindow(limit.requests, limit.per)
+    rate = given["fault_rate"]
     service = Sandbox(
         traffic=Traffic(bulks=given["bulks"], loose=given["messages"]),
-        settings=Settings(v1_limits=(window,), v4_limits=(window,)),
+        settings=Settings(
+            v1_limits=(window,),
+            v4_limits=(window,),
+            faults=_faults(given["fault"]),
+            fault_rate=(0.2 if given["fault"] else 0.0) if rate is None else rate,
+        ),
         seed=given["seed"],
         host=given["host"],
         port=given["port"],
@@ -99,6 +123,16 @@ async def _serve(given: dict[str, Any], limit: TimeLimit) -> int:
     finally:
         await service.__aexit__(None, None, None)
     return exits.COMPLETE  # pragma: no cover - nothing but a signal ends the wait
+
+
+def _faults(names: tuple[str, ...]) -> tuple[Fault, ...]:
+    """Return the faults of these names; all that may pass without."""
+    from ..sandbox import FAULTS, PASSING  # noqa: PLC0415
+
+    for name in names:
+        if name not in FAULTS:
+            raise InvalidInput(f"--fault is one of {', '.join(FAULTS)}, not {name!r}")
+    return tuple(FAULTS[name] for name in names or PASSING)
 
 
 def _how_to_ask(url: str, credentials: Any, bulk_ids: list[str], limit: TimeLimit) -> str:

@@ -9,7 +9,7 @@ nothing else of this package, and its records are made up.
 
 from .arrivals import Arrival
 from .credentials import Credentials
-from .faults import Fault
+from .faults import FAULTS, LASTING, PASSING, Fault
 from .limits import TimeWindow, TokenBucket
 from .records import STATUSES, Error, Record, Status
 from .server import Sandbox
@@ -17,6 +17,9 @@ from .settings import Settings
 from .traffic import Traffic
 
 __all__ = [
+    "FAULTS",
+    "LASTING",
+    "PASSING",
     "STATUSES",
     "Arrival",
     "Credentials",

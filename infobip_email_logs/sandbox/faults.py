@@ -7,7 +7,8 @@ from typing import Literal, get_args
 
 import attrs
 
-Disconnect = Literal["before_headers", "in_body"]
+Disconnect = Literal["before_headers", "in_body", "reset_in_body"]
+Gzip = Literal["whole", "cut", "garbled"]
 
 
 def _no_headers() -> dict[str, str]:
@@ -25,10 +26,14 @@ class Fault:
         headers: Headers to add, or to put in the place of others (``Retry-After``, ``Location``).
         delay: Seconds to wait before the answer.
         disconnect: ``before_headers`` resets the connection instead of an answer; ``in_body``
-            closes it in the middle of the body.
+            closes it in the middle of the body, ``reset_in_body`` resets it there.
         content_type: The ``Content-Type`` of the answer.
         stalls: Send the headers and half of the body, then nothing more.
+        drips: Send the body a byte at a time, so many seconds apart.
         endless: Send the body again and again, without an end.
+        padding: The bytes of white space in front of the body: 1 << 30 is a body that nobody keeps.
+        gzip: Send the body compressed, whoever asks: ``whole``, ``cut`` off in the middle though
+            the length is kept to, or ``garbled``. A padding of a gigabyte is a bomb of a megabyte.
     """
 
     status: int | None = None
@@ -40,4 +45,56 @@ class Fault:
     )
     content_type: str | None = attrs.field(default=None, kw_only=True)
     stalls: bool = attrs.field(default=False, kw_only=True)
+    drips: float = attrs.field(default=0.0, kw_only=True)
     endless: bool = attrs.field(default=False, kw_only=True)
+    padding: int = attrs.field(default=0, kw_only=True)
+    gzip: Gzip | None = attrs.field(
+        default=None, kw_only=True, validator=attrs.validators.in_((None, *get_args(Gzip)))
+    )
+
+
+_HTML = "<!DOCTYPE html><html><body><h1>Something went wrong</h1></body></html>"
+_ERROR = (
+    '{"requestError": {"serviceException": {"messageId": "GENERAL_ERROR", "text": "Went wrong."}}}'
+)
+
+PASSING: Mapping[str, Fault] = {
+    "500": Fault(500),
+    "502-html": Fault(502, _HTML, content_type="text/html"),
+    "503": Fault(503),
+    "503-retry-after": Fault(503, headers={"Retry-After": "7"}),
+    "429": Fault(429, headers={"Retry-After": "7"}),
+    "reset-before-headers": Fault(disconnect="before_headers"),
+    "reset-in-body": Fault(disconnect="reset_in_body"),
+    "truncated-body": Fault(disconnect="in_body"),
+    "no-answer": Fault(delay=1e6),
+    "no-body": Fault(stalls=True),
+    "dripping-body": Fault(drips=10.0),
+    "invalid-json": Fault(200, '{"results": [{"messageId": "a", "sentAt"'),
+    "error-with-200": Fault(200, _ERROR),
+    "html-with-200": Fault(200, _HTML, content_type="text/html"),
+    "empty-200": Fault(200, ""),
+    "results-null": Fault(200, '{"results": null}'),
+    "results-missing": Fault(200, "{}"),
+    "results-object": Fault(200, '{"results": {"0": {}}}'),
+    "broken-gzip": Fault(gzip="garbled"),
+    "cut-gzip": Fault(gzip="cut"),
+    "huge-body": Fault(padding=64 << 20),
+    "gzip-bomb": Fault(padding=1 << 30, gzip="whole"),
+}
+"""What may be over when the same is asked again."""
+
+LASTING: Mapping[str, Fault] = {
+    "401": Fault(401),
+    "403": Fault(403),
+    "404": Fault(404),
+    "414": Fault(414),
+    "418": Fault(418),
+    "redirect": Fault(302, headers={"Location": "https://elsewhere.example/email/1/logs"}),
+    "results-string": Fault(200, '{"results": ["text"]}'),
+    "results-mistyped": Fault(200, '{"results": [{"messageId": "a"}, {"sentAt": "soon"}]}'),
+}
+"""What is answered to the same request again, as far as anybody knows."""
+
+FAULTS: Mapping[str, Fault] = {**PASSING, **LASTING}
+"""All of them, by the names that the command line and the documentation have for them."""

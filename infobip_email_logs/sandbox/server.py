@@ -85,6 +85,7 @@ class Sandbox:
         self._traffic = traffic or NO_TRAFFIC
         self._seed = seed
         self._random = Random(f"sandbox {seed}")
+        self._luck = Random(f"faults {seed}")
         self._address = (host, port)
         self._wall = now
         self._faults: deque[Fault | None] = deque()
@@ -303,13 +304,22 @@ class Sandbox:
     def _arrive(self, request: web.BaseRequest) -> tuple[Answer, Fault]:
         """Count a request, note it, and return what it is answered with."""
         arrived = self._request(request)
-        fault = self._faults.popleft() if self._faults else self.settings.fault
+        fault = self._faults.popleft() if self._faults else self._fault()
         outcome = self._service.answer(arrived, self.settings, fault)
         self.arrivals.append(self._arrival(request, arrived, outcome, fault))
         answer = outcome.answer
-        if self.settings.gzip and "gzip" in request.headers.get("Accept-Encoding", ""):
+        fault = fault or _NO_FAULT
+        plain = fault.gzip or fault.padding or not self.settings.gzip
+        if not plain and "gzip" in request.headers.get("Accept-Encoding", ""):
             answer = compressed(answer)
-        return answer, fault or _NO_FAULT
+        return answer, fault
+
+    def _fault(self) -> Fault | None:
+        """Return what a request meets that nothing was scripted for."""
+        settings = self.settings
+        if settings.fault is None and settings.faults and self._luck.random() < settings.fault_rate:
+            return self._luck.choice(settings.faults)
+        return settings.fault
 
     def _request(self, request: web.BaseRequest) -> Request:
         return Request(

@@ -93,6 +93,8 @@ class Settings:
         forbidden: The schemes of authorization whose credentials lack the scope: 403.
         token_lifetime: Seconds that an OAuth 2.0 token is good for.
         fault: What each request meets that no scripted fault is left for.
+        faults: What each other request may meet by chance, drawn from the seed.
+        fault_rate: The part of them that meets one of ``faults``, from 0 to 1.
     """
 
     v1_limits: Sequence[Limit] = (TimeWindow(60, 60.0),)
@@ -137,6 +139,10 @@ class Settings:
     forbidden: frozenset[str] = attrs.field(default=frozenset[str](), converter=_names)
     token_lifetime: float = 3600.0
     fault: Fault | None = None
+    faults: Sequence[Fault] = ()
+    fault_rate: float = attrs.field(
+        default=0.0, validator=[attrs.validators.ge(0), attrs.validators.le(1)]
+    )
 
     def limits(self, version: int) -> Sequence[Limit]:
         """Return the limits of a version."""

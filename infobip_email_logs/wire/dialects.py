@@ -13,9 +13,10 @@ from ..errors import InvalidInput
 from ..models import EmailLog
 from ..query import LogsQuery
 from . import v1_json, v1_xml, v4_json
-from .documents import Found
+from .documents import Document, Found
 from .exchange import Reply, Request
-from .records import VERSION_1, VERSION_4, RecordDecoder
+from .quick_records import QuickDecoder
+from .records import VERSION_1, VERSION_4
 
 Version = Literal[1, 4]
 
@@ -33,8 +34,9 @@ class Dialect:
         repeats_keys: Whether each id of a list has the parameter's name before it.
         request: Builds the one request for a query.
         askable: Returns the part of a query that one request can ask beside a list of ids.
-        results: Takes an answer apart, a slice a step; it is given which answer it is.
-        log: Decodes a record.
+        results: Takes an answer apart, a slice a step; it is given which answer it is, and
+            what makes a document of one in JSON.
+        log: Decodes a record, parsed or not.
     """
 
     version: Version
@@ -45,18 +47,19 @@ class Dialect:
     repeats_keys: bool = False
     request: Callable[[LogsQuery, URL], Request]
     askable: Callable[[LogsQuery], LogsQuery]
-    results: Callable[[Reply, int], Generator[None, None, Found]]
+    results: Callable[[Reply, int, Document], Generator[None, None, Found]]
     log: Callable[[Any], EmailLog]
 
 
-def _results_1(reply: Reply, page: int) -> Generator[None, None, Found]:
+def _results_1(reply: Reply, page: int, document: Document) -> Generator[None, None, Found]:
     """Take an answer apart by what it says it is, not by what was asked for."""
-    take_apart = v1_xml.results if v1_xml.is_xml(reply) else v1_json.results
-    return Found((yield from take_apart(reply.body, page)))
+    if v1_xml.is_xml(reply):
+        return Found((yield from v1_xml.results(reply.body, page)))
+    return Found((yield from v1_json.results(reply.body, page, document)))
 
 
-def _results_4(reply: Reply, page: int) -> Generator[None, None, Found]:
-    return v4_json.results(reply.body, page)
+def _results_4(reply: Reply, page: int, document: Document) -> Generator[None, None, Found]:
+    return v4_json.results(reply.body, page, document)
 
 
 V1 = Dialect(
@@ -68,7 +71,7 @@ V1 = Dialect(
     request=v1_json.request,
     askable=v1_json.askable,
     results=_results_1,
-    log=RecordDecoder(VERSION_1),
+    log=QuickDecoder(VERSION_1),
 )
 
 V4 = Dialect(
@@ -80,7 +83,7 @@ V4 = Dialect(
     request=v4_json.request,
     askable=v4_json.askable,
     results=_results_4,
-    log=RecordDecoder(VERSION_4),
+    log=QuickDecoder(VERSION_4),
 )
 
 

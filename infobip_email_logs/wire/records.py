@@ -1,4 +1,4 @@
-"""A record as the service sends it becomes an :class:`EmailLog`, or says where it can't.
+"""A parsed record becomes an :class:`EmailLog`, or says where it can't.
 
 One private cattrs converter. A record is decoded without bookkeeping first; only one that fails
 is decoded again with cattrs' detailed validation, to learn the path of what is wrong in it.
@@ -18,7 +18,7 @@ from cattrs import ClassValidationError, Converter
 from cattrs.gen import make_dict_structure_fn, override
 
 from ..errors import clip, shown
-from ..json_values import DEEPEST, is_object, is_too_deep
+from ..json_values import DEEPEST, Unchanging, is_object, is_too_deep
 from ..models import EmailLog, LogError, Price, Status
 from . import timestamps
 
@@ -35,10 +35,11 @@ VERSION_4: Names = {"application_id": "platform.applicationId", "entity_id": "pl
 
 
 class Undecodable(Exception):
-    """A record that can't be decoded: where, what stands there, and why not."""
+    """A record that can't be decoded: where, what stands there, why not, and all of it."""
 
-    def __init__(self, path: str, value: str, reason: str) -> None:
-        super().__init__(path, value, reason)
+    def __init__(self, path: str, value: str, reason: str, raw: Any) -> None:
+        super().__init__(path, value, reason, raw)
+        self.raw = raw
         self.path = path
         self.value = value
         self.reason = reason
@@ -96,7 +97,8 @@ def _camel(name: str) -> str:
     return head + "".join(part.title() for part in tail)
 
 
-def _wire_names(cls: type[attrs.AttrsInstance], names: Names) -> dict[str, str]:
+def wire_names(cls: type[attrs.AttrsInstance], names: Names) -> dict[str, str]:
+    """Return the names of all fields but ``extra``: ours → the service's."""
     known = (field.name for field in attrs.fields(cls) if field.name != "extra")
     return {name: names.get(name, _camel(name)) for name in known}
 
@@ -105,7 +107,7 @@ def _reader(
     cls: type[T], converter: Converter, names: Names, *, detailed: bool
 ) -> Callable[[Any, Any], T]:
     """Return a function from a JSON object to ``cls``, with what it does not know in ``extra``."""
-    wires = _wire_names(cls, names)  # type: ignore[arg-type]
+    wires = wire_names(cls, names)  # type: ignore[arg-type]
     renames: dict[str, Any] = {name: _override(wire) for name, wire in wires.items()}
     structure = make_dict_structure_fn(
         cls,
@@ -125,7 +127,7 @@ def _reader(
         for outer, inner in within.items():
             if is_object(found := value.get(outer)) and (rest := _unknown(found, inner)):
                 extra[outer] = rest
-        return attrs.evolve(decoded, extra=extra) if extra else decoded  # type: ignore[misc]
+        return attrs.evolve(decoded, extra=Unchanging(extra)) if extra else decoded  # type: ignore[misc]
 
     return read
 
@@ -189,7 +191,9 @@ class RecordDecoder:
 
     def __init__(self, names: Names) -> None:
         self._names = names
-        self._quick = _converter(names, detailed=False).get_structure_hook(EmailLog)
+        converter = _converter(names, detailed=False)
+        self._structure = converter.structure
+        self._quick = converter.get_structure_hook(EmailLog)
         self._exact = _converter(names, detailed=True).get_structure_hook(EmailLog)
 
     def __call__(self, raw: Any) -> EmailLog:
@@ -204,6 +208,10 @@ class RecordDecoder:
             raise self._trouble(raw, error) from error
         return log
 
+    def part(self, kind: type[T], raw: Any) -> T:
+        """Return a part of a record; it raises whatever cattrs raises."""
+        return self._structure(raw, kind)
+
     def _trouble(self, raw: Any, error: Exception) -> Undecodable:
         fields: list[str] = []
         try:
@@ -217,7 +225,7 @@ class RecordDecoder:
         for name in ".".join(wires).split("."):
             if is_object(value) and name in value:
                 path, value = f"{path}.{name}", value[name]
-        return Undecodable(path, shown(value), clip(str(error)))
+        return Undecodable(path, shown(value), clip(str(error)), raw)
 
 
 def _first(group: ClassValidationError) -> tuple[list[str], Exception]:

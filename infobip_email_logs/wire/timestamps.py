@@ -19,6 +19,8 @@ def read(text: str) -> datetime:
         ValueError: It is no timestamp, or has no offset.
     """
     instant = datetime.fromisoformat(text)
+    if instant.tzinfo is UTC:
+        return instant
     if instant.tzinfo is None:
         raise ValueError("a timestamp without an offset from UTC")
     try:

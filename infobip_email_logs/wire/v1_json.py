@@ -8,7 +8,7 @@ import attrs
 
 from ..errors import InvalidInput
 from . import urls
-from .documents import document, records
+from .documents import records
 from .exchange import Request
 from .parameters import parameters
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from yarl import URL
 
     from ..query import LogsQuery
+    from .documents import Document
 
 Accept = Literal["json", "xml"]
 
@@ -73,12 +74,13 @@ def askable(query: LogsQuery) -> LogsQuery:
     return attrs.evolve(query, **dropped)
 
 
-def results(body: bytes, page: int) -> Generator[None, None, list[Any]]:
-    """Return the records of a page, as they were sent; numbers with a fraction are exact.
+def results(body: bytes, page: int, document: Document) -> Generator[None, None, list[Any]]:
+    """Return the records of a page, as they were sent.
 
     Args:
         body: The body of the answer.
         page: Which answer of the call it is, for error messages.
+        document: Makes a document of the body.
 
     Raises:
         DecodeError: The answer is no page.

@@ -9,7 +9,7 @@ import attrs
 from ..errors import DecodeError, shown
 from ..json_values import is_object
 from . import urls
-from .documents import Found, document, records
+from .documents import Found, records
 from .exchange import Request
 from .parameters import parameters
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from yarl import URL
 
     from ..query import LogsQuery
+    from .documents import Document
     from .parameters import Parameter
 
 PATH = "/email/4/logs"
@@ -71,12 +72,13 @@ def askable(query: LogsQuery) -> LogsQuery:
     return attrs.evolve(query, bulk_id=()) if len(query.bulk_id) > 1 else query
 
 
-def results(body: bytes, page: int) -> Generator[None, None, Found]:
+def results(body: bytes, page: int, document: Document) -> Generator[None, None, Found]:
     """Return the records of a page, as they were sent, and where the next page begins.
 
     Args:
         body: The body of the answer.
         page: Which answer of the call it is, for error messages.
+        document: Makes a document of the body.
 
     Raises:
         DecodeError: The answer is no page, or its cursor is none.

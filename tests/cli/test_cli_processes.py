@@ -257,6 +257,25 @@ def test_sandbox_beyond_this_machine(host: tuple[str, ...], warned: str) -> None
     assert told == (f"infobip-email-logs: warning: {warned}\n" if warned else "")
 
 
+def test_sandbox_with_faults(capfd: pytest.CaptureFixture[str]) -> None:
+    """It plays what it is told to, and a command tells it and fails."""
+    arguments = ("--port", "0", "--fault", "503", "--fault-rate", "1")
+    with started(NOWHERE, "sandbox", *arguments) as running:
+        assert running.stdout
+        url = [running.stdout.readline().decode() for _ in range(4)][-1].strip().partition("=")[2]
+        key = running.stdout.readline().decode().strip().partition("=")[2]
+        told = process(url, "get", "--api-key", key, "--attempts", "2")
+        assert told.code == 1
+        again, error = told.err.splitlines()
+        assert again.startswith("infobip-email-logs: attempt 1 failed: HTTP 503")
+        assert error.startswith("infobip-email-logs: error: HTTP 503")
+        running.send_signal(signal.SIGINT)
+        assert running.wait(30) == 0
+    told = here(capfd, NOWHERE, "sandbox", "--fault", "tiredness")
+    assert told.code == 2
+    assert "--fault is one of 500, 502-html, 503, " in told.err
+
+
 def test_sandbox_port_in_use(capfd: pytest.CaptureFixture[str]) -> None:
     """A port that is taken is bad input."""
     with served() as sandbox:

@@ -4,10 +4,10 @@ import asyncio
 from typing import Any
 
 import pytest
-from aiohttp import ClientError, ClientPayloadError, ServerDisconnectedError
+from aiohttp import ClientError, ClientOSError, ClientPayloadError
 from asking import V1, V4, Asker, asking, sent
 
-from infobip_email_logs.sandbox import Fault, Sandbox, Settings
+from infobip_email_logs.sandbox import FAULTS, LASTING, PASSING, Fault, Sandbox, Settings
 
 ONE = [sent("a", 1, text=1000 * "long ")]
 
@@ -97,7 +97,7 @@ async def test_a_reset_of_a_used_connection() -> None:
     async with asking(records=ONE) as (sandbox, ask):
         sandbox.script(None, Fault(disconnect="before_headers"), Fault(disconnect="before_headers"))
         await ask(V1)
-        with pytest.raises((ServerDisconnectedError, ConnectionResetError)):
+        with pytest.raises(ClientOSError, match="reset"):
             await _post(sandbox, ask)
         with pytest.raises(ClientError):
             await _post(sandbox, ask)
@@ -119,6 +119,71 @@ async def test_a_truncated_body() -> None:
         with pytest.raises(ClientPayloadError):
             await ask(V1)
         assert sandbox.arrivals[0].status == 200
+
+
+async def test_a_reset_in_the_body() -> None:
+    """It is told to the client as what it is, behind the headers."""
+    async with asking(records=ONE) as (sandbox, ask):
+        sandbox.script(Fault(disconnect="reset_in_body"))
+        with pytest.raises(ClientError) as caught:
+            await ask(V1)
+        assert "reset" in repr(caught.value) + repr(caught.value.__cause__)
+        assert sandbox.arrivals[0].status == 200
+
+
+async def test_a_body_that_drips() -> None:
+    """It comes whole, a byte at a time."""
+    async with asking(records=[sent("a", 1)]) as (sandbox, ask):
+        sandbox.script(Fault(drips=0.5))
+        began = asyncio.get_running_loop().time()
+        reply = await ask(V1)
+        assert reply.ids == ["a"]
+        took = asyncio.get_running_loop().time() - began
+        assert took == pytest.approx(len(reply.body) / 2, abs=1)
+
+
+@pytest.mark.parametrize("kind", ["whole", None])
+async def test_a_padded_body_is_a_good_one(kind: Any) -> None:
+    """White space is all that is added, compressed or not."""
+    async with asking(records=ONE) as (sandbox, ask):
+        sandbox.script(Fault(padding=3_000_001, gzip=kind))
+        reply = await ask(V1)
+    assert reply.ids == ["a"]
+    assert len(reply.body) - len(reply.body.lstrip()) == 3_000_001
+
+
+@pytest.mark.parametrize("settings", [Settings(), Settings(gzip=True)], ids=["plain", "gzip"])
+async def test_a_compressed_body_that_is_broken(settings: Settings) -> None:
+    """Of one that is cut, the rest is missing; one that is garbled can't be decompressed."""
+    async with asking(records=ONE, settings=settings) as (sandbox, ask):
+        sandbox.script(Fault(gzip="whole"), Fault(gzip="cut"), Fault(gzip="garbled"))
+        whole = await ask(V1)
+        assert whole.ids == ["a"]
+        assert len((await ask(V1)).body) < len(whole.body)
+        with pytest.raises(ClientError):
+            await ask(V1)
+
+
+async def test_faults_by_chance_are_drawn_from_the_seed() -> None:
+    """So many of the requests meet one of them, the same with the same seed."""
+
+    async def met(seed: int) -> list[int | None]:
+        settings = Settings(v1_limits=(), faults=(Fault(500), Fault(503)), fault_rate=0.3)
+        async with asking(seed=seed, settings=settings) as (_, ask):
+            return [(await ask(V1)).status for _ in range(200)]
+
+    first = await met(1)
+    assert await met(1) == first
+    assert await met(2) != first
+    assert 30 < first.count(500) + first.count(503) < 90
+    assert 500 in first
+    assert 503 in first
+
+
+def test_every_fault_has_one_name() -> None:
+    """What may pass and what lasts have different ones, and none of them is nothing."""
+    assert len(FAULTS) == len(PASSING) + len(LASTING)
+    assert Fault() not in FAULTS.values()
 
 
 @pytest.mark.parametrize("fault", [Fault(stalls=True), Fault(endless=True), Fault(delay=1e6)])

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from infobip_email_logs import (
@@ -212,6 +212,8 @@ JSON = st.recursive(
 )
 
 
+# A loaded machine may take its time, and the first text of all makes a table of all characters.
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from([*GOOD, "price", "error", "unknown"]), JSON))
 def test_whatever_a_record_holds_it_is_a_log_or_a_reject(record: dict[str, Any]) -> None:
     """Decoding lets no other error out, and what comes out can be written again."""
