@@ -38,6 +38,7 @@ PURE_ROOMS = [
     "matching.py",
     "messages.py",
     "moments.py",
+    "patience.py",
     "plans.py",
     "quiet.py",
     "retry_budget.py",

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-import math
 import secrets
 from collections import deque
 from functools import cached_property
@@ -20,11 +19,12 @@ import attrs
 
 from .bucket import GRACE, limits_of
 from .closing import to_the_end
-from .errors import EmailLogsError, InvalidInput, InvalidState, LimiterUnavailable, WaitTooLong
+from .errors import EmailLogsError, InvalidState, LimiterUnavailable
 from .limiter import End, LocalLimiter, Permit, Snapshot, check_priority, whose_turn
 from .line import Line, Priority
 from .messages import SECOND, Answer, Ended, Message, longest, terms_of
 from .one_loop import OneLoop
+from .patience import check_max_wait, silenced, too_long
 from .quiet import FRESH
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from .bucket import Limit
+    from .errors import WaitTooLong
 
 logger = logging.getLogger("infobip_email_logs")
 
@@ -234,8 +235,7 @@ class SharedLimiter:
         """
         loop = self._loop()
         check_priority(priority)
-        if max_wait is not None and math.isnan(max_wait):
-            raise InvalidInput("max_wait must be a number of seconds, not nan")
+        check_max_wait(max_wait)
         until = None if max_wait is None else loop.time() + max_wait
         while True:
             if self._closed:
@@ -317,13 +317,7 @@ class SharedLimiter:
     def _expire(self, place: asyncio.Future[Permit], max_wait: float) -> None:
         if not place.done():
             self._line.leave(place)
-            place.set_exception(
-                WaitTooLong(
-                    f"the limit of {self} did not admit this request within {max_wait:g} s",
-                    wait=max_wait,
-                    max_wait=max_wait,
-                )
-            )
+            place.set_exception(too_long(self, max_wait, max_wait))
             self._turn()
 
     def _leave(self, place: asyncio.Future[Permit]) -> None:
@@ -335,12 +329,7 @@ class SharedLimiter:
             place.result().unused()
 
     def _silenced(self) -> WaitTooLong:
-        return WaitTooLong(
-            f"a 429 asks everybody to wait for {self.pause:.0f} s, "
-            f"longer than the {self._max_pause:g} s that are waited for",
-            wait=self.pause,
-            max_wait=self._max_pause,
-        )
+        return silenced(self.pause, self._max_pause)
 
     def _dismiss_line(self, why: Callable[[], Exception]) -> None:
         for place in self._line.clear():
@@ -482,17 +471,9 @@ class SharedLimiter:
             max_wait = self._patience.pop(place, NEVER)
             if wait > max_wait:
                 self._line.leave(place)
-                place.set_exception(self._too_long(wait, max_wait))
+                place.set_exception(too_long(self, wait, max_wait))
             else:
                 first += 1
-
-    def _too_long(self, wait: float, max_wait: float) -> WaitTooLong:
-        return WaitTooLong(
-            f"the limit of {self} makes this request wait {wait:.1f} s, "
-            f"longer than the {max_wait:g} s it was allowed",
-            wait=wait,
-            max_wait=max_wait,
-        )
 
     def _settle(self, number: int, end: End, retry_after: float | None) -> None:
         """Take note of how a request ended; a 429 is told at once."""
