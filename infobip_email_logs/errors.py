@@ -34,6 +34,20 @@ def clip(text: str, length: int = CLIP) -> str:
     return line if len(line) <= length else line[: length - 1] + "…"
 
 
+def shown(value: object) -> str:
+    """Return any value on one line, cut likewise; one that is nested too deep as dots."""
+    try:
+        return clip(repr(value))
+    except (RecursionError, ValueError):
+        return "…"
+
+
+def outline(error: EmailLogsError) -> str:
+    """Return what kind of error it is, without the words of others: they may hold an address."""
+    status = f" (HTTP {error.status})" if isinstance(error, ServiceError) else ""
+    return f"{type(error).__name__}{status}"
+
+
 class EmailLogsError(Exception):
     """The base of every error that this package raises on purpose."""
 

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, NoReturn, TypeGuard
+from typing import TYPE_CHECKING, Any, NoReturn, TypeGuard
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+DEEPEST = 32
+"""The levels of a value that is handed on, at most: what shows, copies or writes it goes down."""
 
 
 def _refuse(*_: object, **__: object) -> NoReturn:
@@ -33,6 +39,24 @@ def is_object(value: Any) -> TypeGuard[dict[str, Any]]:
 def is_array(value: Any) -> TypeGuard[list[Any]]:
     """Say whether ``value`` is a JSON array."""
     return isinstance(value, list)
+
+
+def is_too_deep(value: Any) -> bool:
+    """Say whether a value has more than :data:`DEEPEST` levels."""
+    if not is_object(value) and not is_array(value):
+        return False
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [inner for outer in level for inner in _within(outer)]
+        if not level:
+            return False
+    return True
+
+
+def _within(value: Any) -> Iterable[Any]:
+    if is_object(value):
+        return value.values()
+    return value if is_array(value) else ()
 
 
 def jsonable(value: Any) -> Any:

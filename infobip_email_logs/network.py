@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import ssl
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
 import attrs
 from yarl import URL
 
+from . import proxies
 from .errors import InvalidInput, clip
 
 SHARED_BASE_URL = "https://api.infobip.com"
@@ -52,7 +54,7 @@ def service_url(text: str | URL | None) -> URL:
     if not host or port == 0 or url.scheme not in ("http", "https"):
         raise InvalidInput(
             "the base URL must be an address such as https://xyz.api.infobip.com, "
-            f"not {clip(said.rpartition('@')[2])!r}"
+            f"not {clip(_harmless(said))!r}"
         )
     if url.user or url.password or url.query_string or url.fragment:
         raise InvalidInput("the base URL must have no user, password, query or fragment in it")
@@ -63,27 +65,40 @@ def service_url(text: str | URL | None) -> URL:
     return url.with_path(url.raw_path.rstrip("/"), encoded=True)
 
 
+def _harmless(said: str) -> str:
+    """Return an address without what may be a password or a key in it."""
+    return said.partition("?")[0].partition("#")[0].rpartition("@")[2]
+
+
 def _loopback(host: str) -> bool:
+    """Say whether a host is this machine: 127.0.0.0/8, ::1, localhost, and names below it.
+
+    What Python says of other addresses, such as IPv4's within IPv6, differs by its version.
+    """
     try:
-        return ip_address(host).is_loopback
+        address = ip_address(host)
     except ValueError:
-        return host.rstrip(".") == "localhost" or host.endswith(".localhost")
+        name = host.removesuffix(".")
+        return name == "localhost" or name.endswith(".localhost")
+    if isinstance(address, IPv4Address):
+        return address.is_loopback
+    return address == IPv6Address("::1")
 
 
 def _check_proxy(_network: object, _field: object, value: Any) -> None:
-    """Refuse what is no address, without repeating it: it may hold a password."""
+    if value is not None:
+        proxies.check(value)
+
+
+def _check_context(_network: object, _field: object, value: Any) -> None:
     if value is None:
         return
-    try:
-        url = URL(value)
-        usable = bool(url.scheme in ("http", "https") and url.host and url.port)
-        usable = usable and not (url.path.strip("/") or url.query_string or url.fragment)
-    except (ValueError, TypeError):
-        usable = False
-    if not usable:
+    if not isinstance(value, ssl.SSLContext):
+        raise InvalidInput("ssl_context must be an ssl.SSLContext; TLS can't be switched off")
+    if value.verify_mode is not ssl.CERT_REQUIRED or not value.check_hostname:
         raise InvalidInput(
-            "the proxy must be an address such as http://user:password@proxy.example.com:8080; "
-            "percent-encode what is not plain in the password"
+            "this ssl_context does not verify certificates and their names, and whoever is on the "
+            "way could read the credentials; begin with ssl.create_default_context()"
         )
 
 
@@ -97,21 +112,25 @@ class Network:
     """How the service is reached. Nothing here can switch the verification of TLS off.
 
     Attributes:
-        proxy: The address of an HTTP proxy.
+        proxy: The address of an HTTP proxy. HTTPS only: it would see what goes over plain HTTP.
         ca_file: A file of further certificate authorities, beside the system's.
-        ssl_context: A context of your own, instead.
-        trust_env: Whether ``HTTPS_PROXY`` and its like are looked at.
+        ssl_context: A context of your own, instead; it must verify certificates and their names.
+        trust_env: Whether ``HTTPS_PROXY`` and ``NO_PROXY`` are looked at.
         max_body: The bytes that an answer may hold, decompressed.
     """
 
     proxy: str | None = attrs.field(default=None, repr=False, validator=_check_proxy)
     ca_file: str | None = None
-    ssl_context: ssl.SSLContext | None = None
+    ssl_context: ssl.SSLContext | None = attrs.field(default=None, validator=_check_context)
     trust_env: bool = False
     max_body: int = attrs.field(default=32 << 20, validator=_check_bytes)
 
     def verification(self) -> ssl.SSLContext | bool:
-        """Return what aiohttp is to verify certificates with."""
+        """Return what certificates are verified with; True leaves it to aiohttp's own context.
+
+        Raises:
+            InvalidInput: The CA file can't be used.
+        """
         if self.ssl_context is not None:
             return self.ssl_context
         if self.ca_file is None:
@@ -122,3 +141,9 @@ class Network:
         except (OSError, ssl.SSLError) as error:
             raise InvalidInput(f"{self.ca_file} can't be used as CA file: {error}") from error
         return context
+
+
+@functools.cache
+def system_context() -> ssl.SSLContext:
+    """Return the context that trusts whom the system trusts: reading them takes a while."""
+    return ssl.create_default_context()

@@ -70,6 +70,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> tuple[str | No
             the variables and never holds a value.
     """
     found = variables(os.environ if environ is None else environ)
+    del environ  # Whoever shows the variables of this frame must not show those.
     base_url = found.get("base_url")
     return base_url.value if base_url else None, credentials(found)
 
@@ -116,4 +117,6 @@ def _made(parts: tuple[str, ...], found: Mapping[str, Given]) -> Auth | OAuth2:
     try:
         return KINDS[parts](*(given.value for given in there))
     except InvalidInput as error:
-        raise InvalidInput(f"{places}: {error}") from None
+        why = str(error)
+    # Raised out here, so that it does not lead to the frames that hold the value.
+    raise InvalidInput(f"{places}: {why}")

@@ -1,7 +1,4 @@
-"""One attempt: send a request, read its answer to the end, leave the connection alone.
-
-The only module on the client's side that imports aiohttp.
-"""
+"""One attempt: send a request, read its answer to the end, leave the connection alone."""
 
 from __future__ import annotations
 
@@ -13,13 +10,18 @@ import aiohttp
 
 from .auth import OAuth2
 from .body import ENCODING, Body, BrokenBody
-from .errors import InvalidInput, InvalidState, TransportError, clip
+from .departure import Loopback, Resent, last_look
+from .errors import EmailLogsError, InvalidInput, InvalidState, TransportError, clip
+from .network import system_context
+from .proxies import proxy_for
+from .secret import Secret, blanked
 from .tokens import TokenKeeper
 from .version import __version__
 from .wire import Reply, Request, urls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractAsyncContextManager
 
     from yarl import URL
 
@@ -29,29 +31,6 @@ if TYPE_CHECKING:
 USER_AGENT = f"infobip_email_logs/{__version__} {aiohttp.http.SERVER_SOFTWARE}"
 
 CHUNK = 1 << 16
-
-
-class Resent(aiohttp.ClientError):
-    """The connection was dead, and aiohttp was about to send the request again by itself."""
-
-
-def _once() -> Any:
-    """Return a middleware, to be the innermost, that lets one request through.
-
-    aiohttp sends a GET again, unasked, when a kept connection turns out to be dead. That would be
-    a request that no token was taken for: it is an attempt of its own.
-    """
-    sent: list[aiohttp.ClientRequest] = []
-
-    async def middleware(
-        request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-    ) -> aiohttp.ClientResponse:
-        if sent:
-            raise Resent("the kept connection was dead")
-        sent.append(request)
-        return await handler(request)
-
-    return middleware
 
 
 class Transport:
@@ -83,8 +62,11 @@ class Transport:
         self._timeout = aiohttp.ClientTimeout(
             total=timeouts.total, connect=timeouts.connect, sock_read=timeouts.read
         )
-        self._network = network
         self._verification = network.verification()
+        if session is not None and self._verification is True and base.scheme == "https":
+            self._verification = system_context()  # The session's own may verify nothing.
+        self._proxy = proxy_for(base, network.proxy, trust_env=network.trust_env)
+        self._network = network
         self._connections = connections
         self._closed = False
 
@@ -97,10 +79,14 @@ class Transport:
         """Return what goes into ``Authorization``.
 
         Raises:
+            InvalidInput: Credentials of the caller's own give no text.
             EmailLogsError: With OAuth 2.0, whatever went wrong with the request for a token.
         """
         auth = self._auth
-        return await auth.header() if isinstance(auth, TokenKeeper) else auth.header()
+        header: Any = await auth.header() if isinstance(auth, TokenKeeper) else auth.header()
+        if not isinstance(header, str):
+            raise InvalidInput("the credentials give something else than text as their header")
+        return Secret(header)
 
     async def send(self, request: Request, authorization: str) -> Reply:
         """Send ``request`` once and return what comes back, whatever its status.
@@ -110,7 +96,8 @@ class Transport:
             DecodeError: The answer is larger than ``max_body``.
         """
         headers = {**request.headers, "Authorization": authorization}
-        reply = await self._exchange("GET", request.url, headers)
+        secret = Secret(authorization.rpartition(" ")[2])
+        reply = await self._exchange("GET", request.url, headers, secret)
         if reply.status == HTTPStatus.UNAUTHORIZED and isinstance(self._auth, TokenKeeper):
             self._auth.forget(authorization)
         return reply
@@ -118,24 +105,24 @@ class Transport:
     async def _post(self, path: str, form: dict[str, str]) -> Reply:
         """Send a form to a path of the service."""
         url = urls.url(self._base, path, ())
-        return await self._exchange("POST", url, {"Accept": "application/json"}, data=form)
+        headers, secret = {"Accept": "application/json"}, Secret(form["client_secret"])
+        return await self._exchange("POST", url, headers, secret, data=form)
 
     async def _exchange(
-        self, method: str, url: URL, headers: Mapping[str, str], **more: Any
+        self, method: str, url: URL, headers: Mapping[str, str], secret: Secret, **more: Any
     ) -> Reply:
-        """Send one request, and read its answer to the end."""
+        """Send one request, and read its answer to the end; a secret in it is blanked out."""
         session = self._session()
         options = self._options(headers, session) | more
         try:
-            async with session.request(method, url, **options) as reply:
-                body = await self._body(reply)
+            reply = await self._received(session.request(method, url, **options))
         except _TROUBLE as error:
-            trouble: BaseException = error
+            told, cause = _told(error, url, secret), _cause(error, secret)
         else:
-            names = {name.lower(): value for name, value in reply.headers.items()}
-            return Reply(reply.status, names, body)
-        # Raised out here, so that it does not hold what aiohttp's errors hold: the headers.
-        raise _told(trouble, url) from (trouble if isinstance(trouble, _HARMLESS) else None)
+            names = {name: blanked(text, secret) for name, text in reply.headers.items()}
+            return Reply(reply.status, names, blanked(reply.body, secret))
+        # Raised out here, so that it does not hold what aiohttp's errors and frames hold: headers.
+        raise told from cause
 
     async def close(self) -> None:
         """Close the connections, unless they are the caller's."""
@@ -154,10 +141,10 @@ class Transport:
                 raise InvalidState("the aiohttp session that this client was given is closed")
             return self._given
         if self._own is None:
+            resolver = Loopback() if self._base.scheme == "http" else None
+            connector = aiohttp.TCPConnector(limit=self._connections, resolver=resolver)
             self._own = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._connections),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=self._network.trust_env,
+                connector=connector, cookie_jar=aiohttp.DummyCookieJar()
             )
         return self._own
 
@@ -174,12 +161,24 @@ class Transport:
             "allow_redirects": False,
             "raise_for_status": False,
             "timeout": self._timeout,
-            "proxy": self._network.proxy,
-            "middlewares": (*getattr(session, "_middlewares", ()), _once()),
+            "middlewares": (*getattr(session, "_middlewares", ()), last_look(self._base.origin())),
+            "ssl": self._verification,
         }
-        if self._verification is not True:
-            options["ssl"] = self._verification
+        if self._proxy:
+            options["proxy"] = self._proxy.url
+            if self._proxy.authorization:
+                options["proxy_headers"] = {"Proxy-Authorization": self._proxy.authorization}
         return options
+
+    async def _received(
+        self, context: AbstractAsyncContextManager[aiohttp.ClientResponse]
+    ) -> Reply:
+        """Read an answer to its end, and leave its connection."""
+        async with context as reply:
+            body = await self._body(reply)
+        return Reply(
+            reply.status, {name.lower(): text for name, text in reply.headers.items()}, body
+        )
 
     async def _body(self, reply: aiohttp.ClientResponse) -> bytes:
         """Read a body, but not without bound."""
@@ -190,7 +189,14 @@ class Transport:
         return body.whole()
 
 
-_TROUBLE = (aiohttp.ClientError, OSError, TimeoutError, ValueError, asyncio.CancelledError)
+_TROUBLE = (
+    EmailLogsError,
+    aiohttp.ClientError,
+    OSError,
+    TimeoutError,
+    ValueError,
+    asyncio.CancelledError,
+)
 _HARMLESS = (
     BrokenBody,
     aiohttp.ClientConnectionError,
@@ -199,23 +205,50 @@ _HARMLESS = (
     OSError,
     TimeoutError,
 )
+_CONNECTING: tuple[type[BaseException], ...] = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ClientConnectorCertificateError,
+)
 _NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 
-def _told(trouble: BaseException, url: URL) -> BaseException:
+def _cause(trouble: BaseException, secret: Secret) -> BaseException | None:
+    """Return why something went wrong, as far as that tells nothing else.
+
+    Frames of aiohttp hold the headers, its errors of connecting hold the proxy with its password,
+    and others may hold what was received.
+    """
+    cause: BaseException | None = trouble
+    while cause is not None and isinstance(cause, _CONNECTING):
+        cause = cause.__cause__
+    if not isinstance(cause, _HARMLESS) or blanked(said := repr(cause), secret) != said:
+        return None
+    cause.__cause__ = cause.__context__ = None
+    return cause.with_traceback(None)
+
+
+def _told(trouble: BaseException, url: URL, secret: Secret) -> BaseException:
     """Return the error for what went wrong while a request was sent."""
+    if isinstance(trouble, EmailLogsError) or _was_asked_for(trouble):
+        return trouble.with_traceback(None)
     if isinstance(trouble, asyncio.CancelledError):
-        task = asyncio.current_task()
-        if task and task.cancelling():
-            return trouble
         return TransportError("the connection was closed while a request was under way")
     if isinstance(trouble, BrokenBody):
-        return TransportError(f"the answer of {_place(url)} is broken: {trouble}")
+        said = blanked(str(trouble), secret)
+        return TransportError(f"the answer of {_place(url)} is broken: {said}")
     if isinstance(trouble, aiohttp.InvalidURL):
         return InvalidInput("aiohttp can't use the address of the service or of the proxy")
     if isinstance(trouble, ValueError) and not isinstance(trouble, aiohttp.ClientError):
-        return InvalidInput(f"aiohttp can't send this request: {clip(str(trouble))}")
-    return TransportError(_why(trouble, url), sent=not isinstance(trouble, _NOT_SENT))
+        why = clip(blanked(str(trouble), secret))
+        return InvalidInput(f"aiohttp can't send this request: {why}")
+    why = blanked(_why(trouble, url), secret)
+    return TransportError(why, sent=not isinstance(trouble, _NOT_SENT))
+
+
+def _was_asked_for(trouble: BaseException) -> bool:
+    """Say whether it is the caller who was cancelled, not something within aiohttp."""
+    task = asyncio.current_task()
+    return isinstance(trouble, asyncio.CancelledError) and bool(task and task.cancelling())
 
 
 def _why(error: BaseException, url: URL) -> str:

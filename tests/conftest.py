@@ -22,6 +22,9 @@ from aioresponses import aioresponses
 from hypothesis import settings
 from redis_server import serving, settle
 from virtual_time import VirtualTimeLoop
+from watch import WATCH
+
+pytest_plugins = ["leaks"]
 
 REAL_SECONDS = 60.0
 """How long one test may take on the clock on the wall."""
@@ -101,6 +104,7 @@ def _silence(_in_time: None) -> Iterator[None]:
     """Fail a test after which asyncio or aiohttp complain, once its loop is closed."""
     with _complaints() as complaints:
         yield
+        WATCH.settle()  # Errors hold frames, and frames hold what may have been left behind.
         gc.collect()
     if complaints:
         pytest.fail("\n".join(complaints), pytrace=False)

@@ -4,11 +4,18 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from credentials import accepted
+
 from infobip_email_logs import ApiKey, EmailLogsClient, IncompleteError, Pull
 from infobip_email_logs.models import EmailLog
 from infobip_email_logs.sandbox import Sandbox, Settings, Traffic
 
 SMALL = Traffic(bulks=6, bulk_size=(5, 60), loose=40, hours=24)
+
+
+def sandbox_of(traffic: Traffic, settings: Settings) -> Sandbox:
+    """Return a sandbox that takes the credentials of the tests, which are looked for afterwards."""
+    return Sandbox(traffic=traffic, settings=settings, seed=1, credentials=accepted())
 
 
 @asynccontextmanager
@@ -19,7 +26,7 @@ async def service(
 ) -> AsyncGenerator[tuple[Sandbox, EmailLogsClient]]:
     """Start a sandbox and a client that may ask it; options are the client's."""
     async with (
-        Sandbox(traffic=traffic, settings=settings or Settings(), seed=1) as sandbox,
+        sandbox_of(traffic, settings or Settings()) as sandbox,
         EmailLogsClient(sandbox.url, ApiKey(sandbox.credentials.api_key), **options) as client,
     ):
         yield sandbox, client

@@ -4,10 +4,11 @@ import base64
 from typing import Any
 
 import pytest
+from credentials import KEY
 
 from infobip_email_logs import ApiKey, Auth, Basic, Bearer, IbssoToken, InvalidInput
 
-SECRET = "made-up-secret"
+SECRET = KEY
 
 
 @pytest.mark.parametrize(

@@ -54,8 +54,8 @@ def test_good_synchronous():
 def report(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Run the careless tests with the guards of this suite, and return what pytest says."""
     folder = tmp_path_factory.mktemp("careless")
-    helpers = (HERE / "virtual_time.py", HERE / "redis_server.py", HERE.parent / "pyproject.toml")
-    for path in helpers:
+    helpers = ("virtual_time", "redis_server", "leaks", "watch", "credentials")
+    for path in (*(HERE / f"{name}.py" for name in helpers), HERE.parent / "pyproject.toml"):
         shutil.copy(path, folder)
     guards = (HERE / "conftest.py").read_text(encoding="utf-8")
     (folder / "conftest.py").write_text(guards.replace("REAL_SECONDS = 60.0", "REAL_SECONDS = 2.5"))

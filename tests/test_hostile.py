@@ -9,7 +9,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from aiohttp import web
+from credentials import KEY
 from service import SMALL, all_of, delivered, ids_of, service
 
 from infobip_email_logs import (
@@ -31,8 +31,6 @@ from infobip_email_logs import (
     WaitTooLong,
 )
 from infobip_email_logs.sandbox import Fault, Sandbox, Settings, Traffic
-
-PASSWORD = "made-up-password"
 
 
 def now() -> float:
@@ -178,16 +176,16 @@ async def test_a_broken_answer_does_not_show_the_headers_of_its_request(
     server = await asyncio.start_server(broken, "127.0.0.1", 0)
     async with server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        async with EmailLogsClient(url, ApiKey(PASSWORD), retry=RetryPolicy(attempts=2)) as client:
+        async with EmailLogsClient(url, ApiKey(KEY), retry=RetryPolicy(attempts=2)) as client:
             with pytest.raises(TransportError) as caught:
                 await client.get_page()
     error: BaseException | None = caught.value
-    assert PASSWORD not in "".join(traceback.format_exception(caught.value))
+    assert KEY not in "".join(traceback.format_exception(caught.value))
     while error:
-        assert PASSWORD not in repr(error) + repr(vars(error))
+        assert KEY not in repr(error) + repr(vars(error))
         assert error.__context__ is None or error.__context__ is error.__cause__
         error = error.__cause__
-    assert PASSWORD not in caplog.text
+    assert KEY not in caplog.text
 
 
 async def test_a_429_without_patience_is_told_to_those_who_wait_already() -> None:
@@ -343,27 +341,6 @@ async def test_a_name_that_has_no_address_is_told() -> None:
         with pytest.raises(TransportError, match=r"nowhere\.example can't be resolved"):
             await client.get_page()
         await client.close()
-
-
-async def test_a_proxy_is_asked_instead_of_the_service() -> None:
-    """With the whole address, and with its own credentials."""
-    seen: list[tuple[str, str | None]] = []
-
-    async def proxy(request: web.BaseRequest) -> web.StreamResponse:
-        seen.append((str(request.url), request.headers.get("Proxy-Authorization")))
-        return web.json_response({"results": []})
-
-    runner = web.ServerRunner(web.Server(proxy))
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    port = runner.addresses[0][1]
-    network = Network(proxy=f"http://user:{PASSWORD}@127.0.0.1:{port}")
-    async with EmailLogsClient("http://localhost:1", ApiKey("k"), network=network) as client:
-        await client.get_page(LogsQuery(limit=1))
-    await runner.cleanup()
-    assert seen == [
-        ("http://localhost:1/email/1/logs?limit=1", "Basic dXNlcjptYWRlLXVwLXBhc3N3b3Jk")
-    ]
 
 
 async def test_logs_without_an_id_come_once_though_lists_are_ignored() -> None:

@@ -1,12 +1,13 @@
 """The address and the credentials from environment variables."""
 
 import pytest
+from credentials import KEY
 
 from infobip_email_logs import ApiKey, Basic, Bearer, IbssoToken, InvalidInput, OAuth2
 from infobip_email_logs.auth import Auth
 from infobip_email_logs.settings import Given, credentials, from_environment, variables
 
-SECRET = "nobody-may-see-this"
+SECRET = KEY
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,6 @@ def _redis(given: Mapping[str, Any]) -> Redis | None:
         ) from error
     try:
         client: Redis = Redis.from_url(url)  # pyright: ignore[reportUnknownMemberType]
-    except ValueError as error:
-        raise InvalidInput("--redis must be an address such as redis://localhost:6379/0") from error
+    except ValueError:  # Not told with -vv either: it repeats what may be a part of the password.
+        raise InvalidInput("--redis must be an address such as redis://localhost:6379/0") from None
     return client

@@ -11,6 +11,7 @@ from ..bucket import TimeLimit
 from ..errors import InvalidInput
 from . import exits
 from .command import Command
+from .telling import warnings_told
 
 if TYPE_CHECKING:
     from ..sandbox import Fault
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
     "--host",
     default="127.0.0.1",
     show_default=True,
-    help="The address to listen on. Whoever reaches it reads the made-up records.",
+    help="The address to listen on: this machine's own, which nobody else reaches. Another one is "
+    "warned of: whoever reaches it reads the made-up records.",
 )
 @click.option(
     "--rate",
@@ -87,7 +89,8 @@ def sandbox(**given: Any) -> int:
     """Play the service on a local port, with made-up logs, until Ctrl-C."""
     from .running import run  # noqa: PLC0415 - --help needs none of this
 
-    code = run(_serve(given, TimeLimit.parse(given["rate"])))
+    with warnings_told(0):
+        code = run(_serve(given, TimeLimit.parse(given["rate"])))
     return exits.COMPLETE if code == exits.INTERRUPTED else code
 
 

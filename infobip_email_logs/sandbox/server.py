@@ -52,7 +52,8 @@ class Sandbox:
         traffic: Synthetic records to start with; without it, none.
         settings: How it behaves; may be changed while it runs.
         seed: Equal seeds (and an equal ``now``) make equal traffic, ids and choices.
-        host: Where to listen. Whoever can reach it can read the records.
+        host: Where to listen: only this machine can reach it, unless another address is named
+            here, which is warned of. Whoever can reach it can read the records.
         port: The port; 0 takes a free one.
         now: The wall clock at the start, aware; without it, the real one.
         credentials: What it accepts.
@@ -249,13 +250,14 @@ class Sandbox:
     async def _listening(self) -> AsyncGenerator[str]:
         """Listen, and give the URL."""
         host, port = self._address
-        if not _is_loopback(host):
-            _log.warning("the sandbox listens on %s, where others can reach it", host)
         server = web.Server(self._handle, access_log=None, max_line_size=_LONGEST_LINE)
         runner = web.ServerRunner(server, shutdown_timeout=_SOON)
         await runner.setup()
         try:
             await web.TCPSite(runner, host, port).start()
+            for address, *_ in runner.addresses:
+                if not ipaddress.ip_address(address).is_loopback:
+                    _log.warning("the sandbox listens on %s, where others can reach it", address)
             yield _url(host, runner.addresses[0][1])
         finally:
             await self._drop()
@@ -363,13 +365,6 @@ class Sandbox:
 async def _pause(seconds: float) -> None:
     if seconds > 0:
         await asyncio.sleep(seconds)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _url(host: str, port: int) -> str:

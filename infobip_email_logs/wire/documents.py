@@ -15,7 +15,7 @@ from typing import Any
 import attrs
 import msgspec
 
-from ..errors import DecodeError, clip
+from ..errors import DecodeError, clip, shown
 from ..json_values import is_array, is_object
 
 Document = Callable[[bytes, int], Generator[None, None, Any]]
@@ -95,11 +95,11 @@ def _parsed(body: bytes, page: int) -> Any:
     try:
         return piece(body)
     except (ValueError, ArithmeticError, RecursionError) as error:
-        shown = clip(body[:2000].decode("utf-8", "replace"))
+        there = clip(body[:2000].decode("utf-8", "replace"))
         raise DecodeError(
-            f"page {page}: the answer is no JSON ({clip(str(error))}): {shown!r}",
+            f"page {page}: the answer is no JSON ({clip(str(error))}): {there!r}",
             page=page,
-            value=shown,
+            value=there,
         ) from error
 
 
@@ -114,7 +114,7 @@ def records(document: Any, page: int) -> list[Any]:
         at, found = "$.results", document["results"]
         if is_array(found):
             return found
-    shown = clip(repr(found))
+    there = shown(found)
     raise DecodeError(
-        f"page {page}: {at} holds no list of results, but {shown}", page=page, path=at, value=shown
+        f"page {page}: {at} holds no list of results, but {there}", page=page, path=at, value=there
     )

@@ -17,6 +17,7 @@ from ..errors import (
     ServiceError,
     Unauthorized,
     clip,
+    shown,
 )
 from ..json_values import is_array, is_object
 from . import retry_after, v1_xml
@@ -97,7 +98,7 @@ def _story(body: bytes) -> _Story:
     except (ValueError, RecursionError):
         return _Story(text=clip(body[:2000].decode("utf-8", "replace")))
     told = document if is_object(document) else {}
-    return _version_1(told) or _version_4(told) or _Story(text=clip(str(document)))
+    return _version_1(told) or _version_4(told) or _Story(text=_text(document))
 
 
 def _version_1(document: dict[str, Any]) -> _Story | None:
@@ -150,4 +151,6 @@ def _is_violation(value: Any) -> bool:
 
 
 def _text(value: Any) -> str:
-    return "" if value is None else clip(value if isinstance(value, str) else str(value))
+    if value is None:
+        return ""
+    return clip(value) if isinstance(value, str) else shown(value)

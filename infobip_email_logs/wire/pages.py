@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DecodeError
+from ..errors import DecodeError, shown
+from ..json_values import is_too_deep
 from ..models import EmailLog, LogsPage, RejectedRecord
-from ..query import DEFAULT_LIMIT
+from ..query import DEFAULT_LIMIT, MAX_LIMIT
 from .documents import UNUSUAL, in_pieces, parsed
 from .exchange import notices
 from .records import Undecodable
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 SLICE = 50
 """The records that are decoded before the event loop gets its turn."""
+
+
+MOST = 100 * MAX_LIMIT
+"""The records that are decoded, at most: empty ones take two hundred times the memory sent."""
 
 
 def read(
@@ -60,6 +65,8 @@ def _decoded(
     records: list[Any], decode: Callable[[Any], EmailLog], page: int, *, keep_bad: bool
 ) -> Generator[None, None, tuple[list[EmailLog], list[RejectedRecord]]]:
     """Decode records, a slice a step; return the logs, and the records that are none."""
+    if len(records) > MOST:
+        raise DecodeError(f"page {page}: {len(records)} records are no page", page=page)
     logs: list[EmailLog] = []
     rejects: list[RejectedRecord] = []
     for index, raw in enumerate(records):
@@ -69,7 +76,8 @@ def _decoded(
             path = f"$.results[{index}]{trouble.path}"
             if not keep_bad:
                 raise _undecodable(trouble, path, page, index) from trouble.__cause__
-            rejects.append(RejectedRecord(page, index, path, trouble.reason, trouble.raw))
+            kept = shown(trouble.raw) if is_too_deep(trouble.raw) else trouble.raw
+            rejects.append(RejectedRecord(page, index, path, trouble.reason, kept))
         if index % SLICE == SLICE - 1:
             yield
     return logs, rejects

@@ -20,7 +20,7 @@ import msgspec
 from msgspec import UNSET, Raw
 from msgspec.structs import astuple
 
-from ..json_values import NOTHING, Unchanging, is_array, is_object
+from ..json_values import NOTHING, Unchanging, is_array, is_object, is_too_deep
 from ..models import EmailLog, LogError, Price, Status
 from . import timestamps
 from .documents import UNUSUAL, piece
@@ -170,6 +170,8 @@ class QuickDecoder:
         if learned:
             beside = zip(learned, values[len(self._wires) :], strict=True)
             extra = {name: value for name, value in beside if value is not UNSET}
+            if any(map(is_too_deep, extra.values())):
+                raise TypeError("an unknown field is nested too deep")
             values[len(self._wires) :] = (Unchanging(extra) if extra else NOTHING,)
         return _finished(_Unfinished(*values))
 

@@ -17,8 +17,8 @@ import attrs
 from cattrs import ClassValidationError, Converter
 from cattrs.gen import make_dict_structure_fn, override
 
-from ..errors import clip
-from ..json_values import Unchanging, is_object
+from ..errors import clip, shown
+from ..json_values import DEEPEST, Unchanging, is_object, is_too_deep
 from ..models import EmailLog, LogError, Price, Status
 from . import timestamps
 
@@ -133,8 +133,15 @@ def _reader(
 
 
 def _unknown(value: dict[str, Any], known: AbstractSet[str]) -> dict[str, Any]:
-    unknown = value.keys() - known
-    return {key: value[key] for key in value if key in unknown} if unknown else {}
+    """Return the fields that are not known.
+
+    Raises:
+        TypeError: One of them is nested too deep to be handed on.
+    """
+    unknown = {key: value[key] for key in value if key not in known}
+    if any(map(is_too_deep, unknown.values())):
+        raise TypeError(f"an unknown field has more than {DEEPEST} levels")
+    return unknown
 
 
 def _override(wire: str) -> Any:
@@ -218,7 +225,7 @@ class RecordDecoder:
         for name in ".".join(wires).split("."):
             if is_object(value) and name in value:
                 path, value = f"{path}.{name}", value[name]
-        return Undecodable(path, clip(repr(value)), str(error), raw)
+        return Undecodable(path, shown(value), clip(str(error)), raw)
 
 
 def _first(group: ClassValidationError) -> tuple[list[str], Exception]:

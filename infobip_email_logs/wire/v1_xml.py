@@ -20,8 +20,15 @@ if TYPE_CHECKING:
 CHUNK = 1 << 16
 """The bytes that are parsed before the event loop gets its turn."""
 
+LONGEST = 16 * CHUNK
+"""The bytes of a tag or a comment, at most: the parser begins them anew with each chunk."""
+
 DEEPEST = 32
 """The elements inside one another, at most; a record has five."""
+
+
+TROUBLE = (expat.ExpatError, ValueError, LookupError)
+"""What is raised for what is no XML; a LookupError for an encoding that nobody knows."""
 
 
 def is_xml(reply: Reply) -> bool:
@@ -46,7 +53,7 @@ def results(body: bytes, page: int) -> Generator[None, None, list[Any]]:
             tree.feed(body[start : start + CHUNK])
             yield
         root, document = tree.end()
-    except (expat.ExpatError, ValueError) as error:
+    except TROUBLE as error:
         shown = clip(body[:2000].decode("utf-8", "replace"))
         raise DecodeError(
             f"page {page}: the answer is no XML ({clip(str(error))}): {shown!r}",
@@ -81,7 +88,7 @@ def document(body: bytes) -> Any:
     try:
         tree.feed(body)
         return tree.end()[1]
-    except expat.ExpatError as error:
+    except TROUBLE as error:
         raise ValueError(str(error)) from error
 
 
@@ -101,10 +108,14 @@ class _Tree:
         self._parser.CharacterDataHandler = self._text
         self._open: list[tuple[str, dict[str, Any], list[str]]] = []
         self._root: tuple[str, Any] = ("", None)
+        self._fed = 0
 
     def feed(self, chunk: bytes) -> None:
         """Parse a further piece."""
         self._parser.Parse(chunk, False)
+        self._fed += len(chunk)
+        if self._fed - max(0, self._parser.CurrentByteIndex) > LONGEST:
+            raise ValueError("a tag or a comment without an end")
 
     def end(self) -> tuple[str, Any]:
         """Return the root's name and what it holds."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from ..errors import DecodeError, clip
+from ..errors import DecodeError, shown
 from ..json_values import is_object
 from . import urls
 from .documents import Found, records
@@ -109,7 +109,7 @@ def _can_be_sent(text: str) -> bool:
 
 
 def _no_cursor(path: str, value: Any, page: int) -> DecodeError:
-    shown = clip(repr(value))
+    there = shown(value)
     return DecodeError(
-        f"page {page}: {path} is no cursor, but {shown}", page=page, path=path, value=shown
+        f"page {page}: {path} is no cursor, but {there}", page=page, path=path, value=there
     )

@@ -236,6 +236,27 @@ def test_sandbox() -> None:
         assert running.wait(30) == 0
 
 
+@pytest.mark.parametrize(
+    ("host", "warned"),
+    [
+        ((), ""),
+        (("--host", "localhost"), ""),
+        (("--host", "0.0.0.0"), "the sandbox listens on 0.0.0.0, where others can reach it"),
+    ],
+)
+def test_sandbox_beyond_this_machine(host: tuple[str, ...], warned: str) -> None:
+    """Only this machine reaches the sandbox, unless another address is named: that is warned of."""
+    with started(NOWHERE, "sandbox", "--port", "0", *host) as running:
+        assert running.stdout
+        assert running.stderr
+        line = running.stdout.readline()
+        running.send_signal(signal.SIGINT)
+        assert running.wait(30) == 0
+        told = running.stderr.read().decode()
+    assert line.startswith(b"The sandbox answers at http://")
+    assert told == (f"infobip-email-logs: warning: {warned}\n" if warned else "")
+
+
 def test_sandbox_with_faults(capfd: pytest.CaptureFixture[str]) -> None:
     """It plays what it is told to, and a command tells it and fails."""
     arguments = ("--port", "0", "--fault", "503", "--fault-rate", "1")

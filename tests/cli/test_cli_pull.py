@@ -9,7 +9,8 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from shell import GENEROUS, KEY, NOWHERE, environment, here, process, served
+from credentials import KEY
+from shell import GENEROUS, NOWHERE, environment, here, process, served
 
 from infobip_email_logs.sandbox import Fault, Record, Sandbox, Settings, TimeWindow, Traffic
 

@@ -1,12 +1,15 @@
 """Commands that share the account's limit: one beside or after the other, here and by Redis."""
 
+import os
 import sys
 from pathlib import Path
 from unittest import mock
 
 import pytest
-from shell import GENEROUS, KEY, Told, here, process, served
+from credentials import KEY
+from shell import GENEROUS, Told, environment, here, process, served
 
+from infobip_email_logs.cli.commands import run
 from infobip_email_logs.host_limiter import cache_folder
 from infobip_email_logs.sandbox import Settings, TimeWindow, Traffic
 
@@ -81,6 +84,16 @@ def test_what_can_not_be_meant_is_refused(
     assert told.code == 2
     assert said in told.err
     assert "hidden" not in told.err
+
+
+def test_a_traceback_repeats_no_part_of_an_address(capfd: pytest.CaptureFixture[str]) -> None:
+    """What Redis' client can't read of it, it repeats: a slash ends a password."""
+    with mock.patch.dict(os.environ, environment("http://127.0.0.1:1"), clear=True):
+        code = run(["get", "-vv", "--redis", "redis://user:hidden/too@localhost"])
+    told = capfd.readouterr().err
+    assert code == 2
+    assert "Traceback" in told
+    assert "hidden" not in told
 
 
 def test_without_the_extra_it_is_told_what_to_install(capfd: pytest.CaptureFixture[str]) -> None:

@@ -78,7 +78,9 @@ async def test_a_client_that_left_is_counted() -> None:
         assert len(sandbox.arrivals) == 1
 
 
-@pytest.mark.parametrize(("host", "warns"), [("127.0.0.1", False), ("0.0.0.0", True)])
+@pytest.mark.parametrize(
+    ("host", "warns"), [("127.0.0.1", False), ("localhost", False), ("0.0.0.0", True)]
+)
 async def test_others_can_reach_it(
     *, host: str, warns: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
