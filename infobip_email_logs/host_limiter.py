@@ -27,6 +27,7 @@ from .bucket import LIMIT_V1
 from .errors import LimiterUnavailable
 from .ledger import Held, Ledger, Member
 from .lesson import Lesson
+from .limiter import above_zero
 from .messages import Answer, Message, Terms
 from .quiet import Quiet
 from .shared_limiter import SharedLimiter
@@ -77,7 +78,8 @@ class HostLimiter(SharedLimiter):
         max_pause: float = 300.0,
     ) -> None:
         path = Path(folder or cache_folder(os.environ)) / file_name(key)
-        super().__init__(_File(path, patience), limits, max_pause=max_pause)
+        book = _File(path, above_zero("patience", patience))
+        super().__init__(book, limits, max_pause=max_pause)
         self.path = path
 
 

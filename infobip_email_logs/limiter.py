@@ -132,7 +132,7 @@ class LocalLimiter:
         max_pause: float = 300.0,
         slow_start: bool = False,
     ) -> None:
-        self._max_pause = _seconds("max_pause", max_pause)
+        self._max_pause = above_zero("max_pause", max_pause)
         self._budget = Budget(limits_of(limits), slow_start=slow_start)
         self._line: Line[asyncio.Future[Permit]] = Line()
         self._patience: dict[asyncio.Future[Permit], tuple[asyncio.TimerHandle, float]] = {}
@@ -359,7 +359,12 @@ def check_priority(priority: Any) -> None:
         raise InvalidInput(f"a priority is Priority.LOOKUP or Priority.BULK, not {priority!r}")
 
 
-def _seconds(name: str, value: Any) -> float:
+def above_zero(name: str, value: Any) -> float:
+    """Return a number of seconds.
+
+    Raises:
+        InvalidInput: It is none, or not above zero.
+    """
     if not isinstance(value, int | float) or not value > 0:
         raise InvalidInput(f"{name} must be above zero seconds, not {value!r}")
     return float(value)

@@ -19,6 +19,7 @@ from redis import exceptions
 
 from .bucket import LIMIT_V1, TimeLimit, TokenLimit, limits_of
 from .errors import InvalidInput, LimiterUnavailable
+from .limiter import above_zero
 from .messages import SECOND, Answer, Ended, Message
 from .shared_limiter import SharedLimiter
 
@@ -93,7 +94,8 @@ class RedisLimiter(SharedLimiter):
             raise InvalidInput("a key must name the account and the version of the API")
         kept = limits_of(limits)
         alone = () if share is None else [_part(one, share) for one in kept]
-        super().__init__(_Key(redis, key, patience), kept, max_pause=max_pause, alone=alone)
+        book = _Key(redis, key, above_zero("patience", patience))
+        super().__init__(book, kept, max_pause=max_pause, alone=alone)
         self.key = key
 
 

@@ -8,6 +8,7 @@ comes or leaves, when the ledger said that it is time, and a little after a requ
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 import logging
 import math
@@ -19,7 +20,16 @@ import attrs
 
 from .bucket import GRACE, limits_of
 from .errors import EmailLogsError, InvalidInput, InvalidState, LimiterUnavailable, WaitTooLong
-from .limiter import End, LocalLimiter, Permit, Snapshot, check_priority, whose_turn
+from .gate import LONGEST_ANNOUNCED
+from .limiter import (
+    End,
+    LocalLimiter,
+    Permit,
+    Snapshot,
+    above_zero,
+    check_priority,
+    whose_turn,
+)
 from .line import Line, Priority
 from .messages import SECOND, Answer, Ended, Message, longest, terms_of
 from .one_loop import OneLoop
@@ -120,14 +130,13 @@ class SharedLimiter:
     ) -> None:
         self.limits = limits_of(limits)
         self._book = book
-        self._max_pause = max_pause
+        self._max_pause = above_zero("max_pause", max_pause)
         self._alone = tuple(alone)
         self._local: LocalLimiter | None = None
         self._numbers = itertools.count(-1, -1)
         self._terms = terms_of(self.limits)
         self._most = min(one.tokens for one in self._terms)
         self._lease = min(max(longest(self._terms) / SECOND / 2, SHORTEST_LEASE), LONGEST_LEASE)
-        self._member = secrets.token_hex(8)
         self._loop = OneLoop("limiter")
         self._line: Line[asyncio.Future[Permit]] = Line()
         self._patience: dict[asyncio.Future[Permit], float] = {}
@@ -166,6 +175,11 @@ class SharedLimiter:
     ) -> None:
         """Close the limiter."""
         await self.aclose()
+
+    @functools.cached_property
+    def _member(self) -> str:
+        """Its name in the ledger, chosen when it is first needed: a process may fork before."""
+        return secrets.token_hex(8)
 
     @property
     def waiting(self) -> int:
@@ -256,6 +270,8 @@ class SharedLimiter:
 
         What is on the wire still counts as given up.
         """
+        if self._closed:
+            return
         self._closed = True
         self._dismiss(lambda: InvalidState("this limiter is closed"))
         if self._timer:
@@ -481,6 +497,8 @@ class SharedLimiter:
         if (left := self._out.pop(number, None)) is None:
             return
         now = self._loop().time()
+        if retry_after is not None:
+            retry_after = min(retry_after, LONGEST_ANNOUNCED) if retry_after > 0 else None
         self._ended.append(_Ended(number, end, now, left, retry_after))
         self._throttled += end is End.THROTTLED
         self._urgent = self._urgent or end in (End.THROTTLED, End.UNUSED)

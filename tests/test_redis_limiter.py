@@ -271,6 +271,8 @@ async def test_redis_that_is_too_old_is_refused() -> None:
         ({"limits": "5/abc"}, "5/abc"),
         ({"limits": "60/60s, 20001+10/s"}, r"up to 10000 requests .*; 20001\+10/s is beyond"),
         ({"limits": []}, "at least one"),
+        ({"patience": 0}, "patience"),
+        ({"max_pause": -1}, "max_pause"),
     ],
 )
 def test_what_can_not_be_kept_is_refused_when_it_is_built(
