@@ -26,10 +26,10 @@ from .bucket import GRACE as GRACE_SECONDS
 from .lesson import RECOVERY, Lesson
 from .messages import SECOND, Answer, Terms, longest
 from .quiet import FRESH, Quiet
-from .turns import Turns
+from .turns import Turns, distinct
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
     from .messages import Ended, Message
 
@@ -140,6 +140,7 @@ class Ledger:
         self._forget(now)
         self._greet(now, message)
         self._recover(now)
+        self._let_go(message.member, {one.number for one in message.ended})
         for ended in message.ended:
             self._end(now, message, ended)
         self._hold(now, message)
@@ -207,8 +208,9 @@ class Ledger:
         It can't have sent what was to go when its last promises were no longer good.
         """
         good = self.members[name].spoke + FRESH
-        for held in [one for one in self.held if one.member == name]:
-            self.held.remove(held)
+        held_by = [one for one in self.held if one.member == name]
+        self.held = [one for one in self.held if one.member != name]
+        for held in held_by:
             self.quiet.withdraw(until, held.number)
             if held.told and held.go <= good:
                 self._cool(until + GRACE)
@@ -218,10 +220,12 @@ class Ledger:
         self.members[message.member] = Member(now, now + message.lease, now, message.terms)
         self.keeps = max(self.keeps, longest(message.terms))
 
+    def _let_go(self, name: str, numbers: Container[int]) -> None:
+        """Hold these tokens of a member no longer: in one go, since there may be thousands."""
+        self.held = [one for one in self.held if one.member != name or one.number not in numbers]
+
     def _end(self, now: int, message: Message, ended: Ended) -> None:
         """Let a token cool, and learn from how its request ended."""
-        mine = (message.member, ended.number)
-        self.held = [one for one in self.held if (one.member, one.number) != mine]
         self.quiet.withdraw(now, ended.number)
         left, arrived = now - ended.left, now - ended.ago
         if ended.end == "throttled":
@@ -320,8 +324,9 @@ class Ledger:
     def _queue_up(self, message: Message) -> None:
         """Let as many callers of a member wait as it has; no reserved token goes into a silence."""
         mine = self._reserved(message)
-        for one in [one for one in mine if one.number <= self.quiet.recalled]:
-            self.held.remove(one)
+        recalled = [one for one in mine if one.number <= self.quiet.recalled]
+        self._let_go(message.member, {one.number for one in recalled})
+        for one in recalled:
             self.turns.lane(bulk=one.bulk).insert(0, message.member)
         mine = [one for one in mine if one.number > self.quiet.recalled]
         for one in mine:
@@ -331,8 +336,8 @@ class Ledger:
 
     def _fit(self, name: str, mine: list[Held], count: int, *, bulk: bool) -> None:
         """Keep no more tokens of one priority than are needed; for other callers it waits."""
+        self._let_go(name, {one.number for one in mine[count:]})
         for one in mine[count:]:
-            self.held.remove(one)
             self.quiet.withdraw(self.last, one.number)
         self.turns.fit(name, max(0, count - len(mine)), bulk=bulk)
 
@@ -379,7 +384,7 @@ class Ledger:
 
     def _sooner(self, now: int, later: Sequence[int], go: int) -> str | None:
         """Return whose lookup has to wait for longer than ``go``, but asks again by then."""
-        for name in dict.fromkeys(self.turns.lookups):
+        for name in distinct(self.turns.lookups):
             member = self.members[name]
             instant = self._instant(now, member.terms, later)
             if member.back <= go and (instant is None or instant > go):
@@ -424,13 +429,18 @@ class Ledger:
         return max(now, *(self._after(one, later) for one in agreeing))
 
     def _after(self, terms: Terms, later: Sequence[int]) -> int:
-        gone = len(self.held)
-        for promised in reversed(later):
+        """Return the earliest instant for one limit.
+
+        With all who were promised something; or without the last of them, where it is not after
+        those: there is only less to wait for then.
+        """
+        before = len(later)
+        while True:
+            gone = len(self.held) - len(later) + before
             instant = self._cooled(terms, terms.tokens - gone)
-            if instant > promised:
+            if not before or instant > later[before - 1]:
                 return instant
-            gone -= 1
-        return self._cooled(terms, terms.tokens - gone)
+            before = bisect.bisect_left(later, instant, 0, before)
 
     def _cooled(self, terms: Terms, room: int) -> int:
         """Return from when on there are fewer that cool than there is room for."""

@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import time
 from collections.abc import Iterator
 
 import attrs
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from infobip_email_logs.ledger import Ledger
 from infobip_email_logs.messages import Answer, Ended, Message, Terms
-from infobip_email_logs.redis_limiter import SCRIPT, from_reply, to_json
+from infobip_email_logs.redis_limiter import PATIENCE, SCRIPT, from_reply, to_json
 
 CLOCK = "redis.call('TIME')"
 AGE = "redis.pcall('INFO', 'server')"
@@ -96,8 +97,8 @@ class Both:
             self._ledger = None
         self._ledger = self._ledger or Ledger(since=self._clock, last=self._clock)
         model = self._ledger.tell(self._clock, message)
-        time = f"[{self._clock // 1_000_000},{self._clock % 1_000_000}]"
-        told = self._server.eval(HANDED_IN, 1, self._key, to_json(message), time)
+        instant = f"[{self._clock // 1_000_000},{self._clock % 1_000_000}]"
+        told = self._server.eval(HANDED_IN, 1, self._key, to_json(message), instant)
         self._seen[step.member] = (model.now, self._clock)
         if step.goes:
             self._out[step.member] += [number for number, wait in model.grants if not wait]
@@ -192,3 +193,26 @@ def test_only_the_clock_and_the_age_were_taken_out() -> None:
     """What is compared is the script itself."""
     assert SCRIPT.count(CLOCK) == 1
     assert SCRIPT.count(AGE) == 1
+
+
+def test_thousands_of_requests_are_told_of_in_one_message(server: redis.Redis) -> None:
+    """And waited for, and given up; Redis serves nobody else meanwhile."""
+    many = 3_000
+    key, terms = next(keys), (Terms(many, 60_000_000),)
+    ledger = Ledger(since=START, last=START)
+
+    def say(**what: object) -> Answer:
+        message = Message(member="one", terms=terms, lease=15_000_000, **what)  # type: ignore[arg-type]
+        began = time.monotonic()
+        clock = f"[{START // 1_000_000},{START % 1_000_000}]"
+        told = from_reply(server.eval(HANDED_IN, 1, key, to_json(message), clock))
+        assert time.monotonic() - began < PATIENCE
+        assert told == ledger.tell(START, message)
+        return told
+
+    out = tuple(number for number, _ in say(lookups=many).grants)
+    assert len(out) == many
+    say(out=out, bulk=many)
+    ended = tuple(Ended(number, "answered") for number in out)
+    assert len(say(ended=ended, bulk=many).grants) == many
+    assert not say().grants
