@@ -229,5 +229,5 @@ def from_json(text: str) -> Ledger:
     return Ledger(**told)
 
 
-def _member(spoke: int, until: int, back: int, terms: list[list[Any]]) -> Member:
-    return Member(spoke, until, back, tuple(Terms(*one) for one in terms))
+def _member(spoke: int, until: int, back: int, terms: list[list[Any]], said: int) -> Member:
+    return Member(spoke, until, back, tuple(Terms(*one) for one in terms), said)

@@ -80,12 +80,14 @@ class Member:
         until: When it counts as gone, unless it is heard of again.
         back: When it asks again at the latest.
         terms: The limits that it keeps.
+        said: Which of its messages was the last.
     """
 
     spoke: int
     until: int
     back: int
     terms: tuple[Terms, ...]
+    said: int = 0
 
 
 @attrs.define
@@ -133,6 +135,9 @@ class Ledger:
             message: What a member says.
             at_least: How much time has certainly passed, should the clock have been set back.
         """
+        said = self._said(message)
+        if message.serial < said:
+            return Answer(self.last)  # to nobody: it was given up, and is not true any more
         lost = self._lost(message)
         now = self._time(clock, message, at_least)
         if lost:
@@ -142,7 +147,8 @@ class Ledger:
         self._recover(now)
         self._let_go(message.member, {one.number for one in message.ended})
         for ended in message.ended:
-            self._end(now, message, ended)
+            if ended.after >= said:  # else it was told of, and the answer got lost
+                self._end(now, message, ended)
         self._hold(now, message)
         self._queue_up(message)
         self._reserve(now)
@@ -170,6 +176,11 @@ class Ledger:
         quiet, taught = self.quiet, int(RECOVERY * SECOND) if self.lesson else 0
         busy = max(self.last, quiet.announced, quiet.probe_at, *leases, *self.full.values())
         return max(busy - self.last + 2 * (self.keeps + GRACE), taught)
+
+    def _said(self, message: Message) -> int:
+        """Return which message of a member was the last that came here."""
+        known = self.members.get(message.member)
+        return known.said if known else 0
 
     def _lost(self, message: Message) -> bool:
         """Say whether the member has seen what is not written here: a part was lost.
@@ -217,7 +228,8 @@ class Ledger:
         self.turns.forget(name)
 
     def _greet(self, now: int, message: Message) -> None:
-        self.members[message.member] = Member(now, now + message.lease, now, message.terms)
+        until = now + message.lease
+        self.members[message.member] = Member(now, until, now, message.terms, message.serial)
         self.keeps = max(self.keeps, longest(message.terms))
 
     def _let_go(self, name: str, numbers: Container[int]) -> None:

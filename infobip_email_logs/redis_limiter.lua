@@ -262,6 +262,11 @@ local function cool(arrived)
   end
 end
 
+local function said_by(message)
+  local known = ledger.members[message.member]
+  return known and known.said or 0
+end
+
 local function lost(message)
   if message.seen == 0 or message.since > longest(message.terms) + GRACE then
     return false
@@ -359,8 +364,10 @@ local function forget(now)
 end
 
 local function greet(now, message)
-  ledger.members[message.member] =
-    { spoke = now, ['until'] = now + message.lease, back = now, terms = message.terms }
+  ledger.members[message.member] = {
+    spoke = now, ['until'] = now + message.lease, back = now, terms = message.terms,
+    said = message.serial,
+  }
   ledger.keeps = math.max(ledger.keeps, longest(message.terms))
 end
 
@@ -771,6 +778,10 @@ if stored then
 else
   begin(clock, message)
 end
+local said = said_by(message)
+if message.serial < said then
+  return { ledger.last, 0, 0, 0, 0 }
+end
 local was_lost = lost(message)
 local now = time(clock, message)
 if was_lost then
@@ -781,7 +792,9 @@ greet(now, message)
 recover(now)
 let_go(message.member, message.ended)
 for _, ended in ipairs(message.ended) do
-  finish(now, message, ended)
+  if ended.after >= said then
+    finish(now, message, ended)
+  end
 end
 hold(now, message)
 queue_up(message)

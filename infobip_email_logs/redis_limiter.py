@@ -177,8 +177,12 @@ def _no_scripts(error: Exception) -> bool:
 
 def _later(message: Message, seconds: float) -> Message:
     """Return a message as it is to be said so many seconds later."""
-    since = message.since + int(seconds * SECOND)
-    return attrs.evolve(message, since=since) if message.seen else message
+    later = int(seconds * SECOND)
+    ended = tuple(
+        attrs.evolve(one, ago=one.ago + later, left=one.left + later) for one in message.ended
+    )
+    since = message.since + later if message.seen else 0
+    return attrs.evolve(message, ended=ended, since=since)
 
 
 def to_json(message: Message) -> str:

@@ -85,12 +85,13 @@ class _Ended:
     at: float
     left: float
     retry_after: float | None
+    after: int
 
     def told(self, now: float) -> Ended:
         """Return it as it is told at ``now``."""
         ago, left = (int((now - instant) * SECOND) for instant in (self.at, self.left))
         after = None if self.retry_after is None else int(self.retry_after * SECOND)
-        return Ended(self.number, self.end.name.lower(), ago, left, after)
+        return Ended(self.number, self.end.name.lower(), ago, left, after, self.after)
 
 
 class SharedLimiter:
@@ -150,7 +151,7 @@ class SharedLimiter:
         self._opens = self._told = self._heard = LONG_AGO
         self._come = NEVER
         self._try_at = LONG_AGO
-        self._seen = 0
+        self._seen = self._said = 0
         self._talk: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
@@ -439,6 +440,7 @@ class SharedLimiter:
     def _message(self, now: float) -> Message:
         old = now - 2 * (longest(self._terms) / SECOND + GRACE)
         self._ended = [one for one in self._ended if one.at > old]
+        self._said += 1
         return Message(
             member=self._member,
             terms=self._terms,
@@ -449,6 +451,7 @@ class SharedLimiter:
             ended=tuple(one.told(now) for one in self._ended),
             seen=self._seen,
             since=int((now - self._told) * SECOND) if self._seen else 0,
+            serial=self._said,
         )
 
     def _heed(self, answer: Answer, began: float) -> None:
@@ -499,7 +502,7 @@ class SharedLimiter:
         now = self._loop().time()
         if retry_after is not None:
             retry_after = min(retry_after, LONGEST_ANNOUNCED) if retry_after > 0 else None
-        self._ended.append(_Ended(number, end, now, left, retry_after))
+        self._ended.append(_Ended(number, end, now, left, retry_after, self._said))
         self._throttled += end is End.THROTTLED
         self._urgent = self._urgent or end in (End.THROTTLED, End.UNUSED)
         if retry_after is not None:

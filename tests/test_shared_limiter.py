@@ -509,6 +509,82 @@ def test_a_longest_silence_of_nothing_is_refused(max_pause: Any) -> None:
         SharedLimiter(Shelf(), TimeLimit(1, per=10), max_pause=max_pause)
 
 
+class SlowOnce(Shelf):
+    """A ledger that gets one message long after its member gave it up, behind newer ones."""
+
+    slow = False
+
+    async def tell(self, message: Message) -> Answer:
+        """Give the ledger a message, soon or late."""
+        if not self.slow:
+            return await super().tell(message)
+        self.slow = False
+        self.late = asyncio.create_task(self._later(message))
+        await asyncio.sleep(2)
+        raise LimiterUnavailable("no answer in time")
+
+    async def _later(self, message: Message) -> None:
+        await asyncio.sleep(2.3)
+        await super().tell(message)
+
+
+async def test_a_message_that_comes_late_takes_nothing_away() -> None:
+    """It says that nobody waits; those who came since keep what they were given."""
+    shelf = SlowOnce()
+    one, other = sharers(2, TimeLimit(4, per=10), shelf)
+    account = Account()
+    permit = await one.acquire()
+    shelf.slow = True
+    permit.unused()
+    await asyncio.sleep(2.1)
+    asked = [asyncio.create_task(account.ask(one, there=0.1, back=0.8)) for _ in range(4)]
+    await shelf.late
+    await asyncio.gather(*asked, *(account.ask(other) for _ in range(4)))
+    assert fullest(account.arrivals, 10) == 4
+
+
+async def test_a_message_that_comes_late_gives_nothing_back() -> None:
+    """It says that requests are on the wire, which ended since."""
+    shelf = SlowOnce()
+    (limiter,) = sharers(1, TimeLimit(4, per=10), shelf)
+    account = Account()
+    asked = [asyncio.create_task(account.ask(limiter, back=1)) for _ in range(4)]
+    await asyncio.sleep(0.5)
+    shelf.slow = True
+    with pytest.raises(LimiterUnavailable):
+        await limiter.acquire()
+    await asyncio.gather(*asked, *(account.ask(limiter) for _ in range(4)))
+    assert shelf.late.done()
+    assert fullest(account.arrivals, 10) == 4
+
+
+@pytest.mark.parametrize("given_up", [False, True])
+async def test_what_is_said_again_since_the_answer_was_lost_counts_once(given_up: bool) -> None:  # noqa: FBT001
+    """In the same message, or in the next one: no token is missing."""
+
+    class Deaf(Shelf):
+        deaf = False
+
+        async def tell(self, message: Message) -> Answer:
+            answer = await super().tell(message)
+            if not self.deaf:
+                return answer
+            self.deaf = False
+            if given_up:
+                raise LimiterUnavailable("no answer in time")
+            return await super().tell(message)
+
+    shelf = Deaf()
+    one, other = sharers(2, TimeLimit(3, per=10), shelf)
+    account = Account()
+    await asyncio.gather(account.ask(one), account.ask(one))
+    shelf.deaf = True
+    await asyncio.sleep(2)
+    assert not one._ended
+    start = now()
+    assert await account.ask(other) == start
+
+
 async def test_flushing_tells_the_others_at_once() -> None:
     """Nothing is held back then."""
     shelf = Shelf()
