@@ -203,7 +203,10 @@ class Ledger:
         return now
 
     def _forget(self, now: int) -> None:
-        """Let go of what has cooled, and of members that were not heard of for their lease."""
+        """Let go of what has cooled, and of members that were not heard of for their lease.
+
+        That a bucket was full lately still matters where it is told late that a request ended.
+        """
         gone = sorted((one.until, name) for name, one in self.members.items() if one.until <= now)
         for until, name in gone:
             self._bury(name, until)
@@ -211,7 +214,7 @@ class Ledger:
             del self.members[name]
         self.cooling = self.cooling[bisect.bisect_right(self.cooling, now - self.keeps) :]
         self.refused = [arrived for arrived in self.refused if arrived > now - self.keeps]
-        self.full = {name: at for name, at in self.full.items() if at > now}
+        self.full = {name: at for name, at in self.full.items() if at > now - self.keeps}
 
     def _bury(self, name: str, until: int) -> None:
         """Give back what a member had reserved; what it may have sent until then counts.
@@ -339,6 +342,7 @@ class Ledger:
         recalled = [one for one in mine if one.number <= self.quiet.recalled]
         self._let_go(message.member, {one.number for one in recalled})
         for one in recalled:
+            self.quiet.withdraw(self.last, one.number)
             self.turns.lane(bulk=one.bulk).insert(0, message.member)
         mine = [one for one in mine if one.number > self.quiet.recalled]
         for one in mine:
@@ -390,9 +394,9 @@ class Ledger:
             elif name := self._sooner(now, later, held.go):
                 self.turns.bulk.insert(0, held.member)
                 self.turns.serve(name, bulk=False)
-                self.quiet.withdraw(now, held.number)
-                held.number, held.member = self._new_number(), name
-                held.told = held.bulk = False
+                number = self._new_number()
+                self.quiet.hand_on(held.number, number)
+                held.number, held.member, held.told, held.bulk = number, name, False, False
 
     def _sooner(self, now: int, later: Sequence[int], go: int) -> str | None:
         """Return whose lookup has to wait for longer than ``go``, but asks again by then."""

@@ -177,8 +177,15 @@ local function send_probe(number, go)
 end
 
 local function withdraw(now, number)
+  local quiet = ledger.quiet
+  if number == quiet.probe then
+    quiet.probe, quiet.probe_at = 0, math.max(now, quiet.probe_at - quiet.pause)
+  end
+end
+
+local function hand_on(number, to)
   if number == ledger.quiet.probe then
-    ledger.quiet.probe, ledger.quiet.probe_at = 0, now
+    ledger.quiet.probe = to
   end
 end
 
@@ -357,7 +364,7 @@ local function forget(now)
     return arrived <= now - ledger.keeps
   end)
   for name, at in pairs(ledger.full) do
-    if at <= now then
+    if at <= now - ledger.keeps then
       ledger.full[name] = nil
     end
   end
@@ -550,6 +557,7 @@ local function queue_up(message)
   for _, one in ipairs(reserved(message)) do
     if one.number <= ledger.quiet.recalled then
       recalled[#recalled + 1] = one
+      withdraw(ledger.last, one.number)
       table.insert(lane(one.bulk), 1, message.member)
     else
       one.go = math.max(one.go, ledger.quiet.announced)
@@ -667,8 +675,9 @@ local function prefer_lookups(now, later)
     elseif name then
       table.insert(ledger.turns.bulk, 1, held.member)
       serve(name, false)
-      withdraw(now, held.number)
-      held.number, held.member, held.told, held.bulk = new_number(), name, false, false
+      local number = new_number()
+      hand_on(held.number, number)
+      held.number, held.member, held.told, held.bulk = number, name, false, false
     end
   end
 end
