@@ -14,7 +14,7 @@ from .budget import Budget
 from .errors import InvalidInput
 from .line import Line, Priority
 from .one_loop import OneLoop
-from .patience import check_max_wait, silenced, too_long
+from .patience import above_zero, check_max_wait, silenced, too_long
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -134,7 +134,7 @@ class LocalLimiter:
         max_pause: float = 300.0,
         slow_start: bool = False,
     ) -> None:
-        self._max_pause = _seconds("max_pause", max_pause)
+        self._max_pause = above_zero("max_pause", max_pause)
         self._budget = Budget(limits_of(limits), slow_start=slow_start)
         self._line: Line[asyncio.Future[Permit]] = Line()
         self._patience: dict[asyncio.Future[Permit], tuple[asyncio.TimerHandle, float]] = {}
@@ -343,9 +343,3 @@ def check_priority(priority: Any) -> None:
     """
     if not isinstance(priority, Priority):
         raise InvalidInput(f"a priority is Priority.LOOKUP or Priority.BULK, not {priority!r}")
-
-
-def _seconds(name: str, value: Any) -> float:
-    if not isinstance(value, int | float) or not value > 0:
-        raise InvalidInput(f"{name} must be above zero seconds, not {value!r}")
-    return float(value)

@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from .errors import InvalidInput, WaitTooLong
+
+
+def above_zero(name: str, value: Any) -> float:
+    """Return a number of seconds.
+
+    Raises:
+        InvalidInput: It is none, or not above zero.
+    """
+    if not isinstance(value, int | float) or not value > 0:
+        raise InvalidInput(f"{name} must be above zero seconds, not {value!r}")
+    return float(value)
 
 
 def check_max_wait(max_wait: float | None) -> None:

@@ -20,11 +20,19 @@ import attrs
 from .bucket import GRACE, limits_of
 from .closing import to_the_end
 from .errors import EmailLogsError, InvalidState, LimiterUnavailable
-from .limiter import End, LocalLimiter, Permit, Snapshot, check_priority, whose_turn
+from .gate import LONGEST_ANNOUNCED
+from .limiter import (
+    End,
+    LocalLimiter,
+    Permit,
+    Snapshot,
+    check_priority,
+    whose_turn,
+)
 from .line import Line, Priority
 from .messages import SECOND, Answer, Ended, Message, longest, terms_of
 from .one_loop import OneLoop
-from .patience import check_max_wait, silenced, too_long
+from .patience import above_zero, check_max_wait, silenced, too_long
 from .quiet import FRESH
 
 if TYPE_CHECKING:
@@ -78,12 +86,13 @@ class _Ended:
     at: float
     left: float
     retry_after: float | None
+    after: int
 
     def told(self, now: float) -> Ended:
         """Return it as it is told at ``now``."""
         ago, left = (int((now - instant) * SECOND) for instant in (self.at, self.left))
         after = None if self.retry_after is None else int(self.retry_after * SECOND)
-        return Ended(self.number, self.end.name.lower(), ago, left, after)
+        return Ended(self.number, self.end.name.lower(), ago, left, after, self.after)
 
 
 class SharedLimiter:
@@ -123,7 +132,7 @@ class SharedLimiter:
     ) -> None:
         self.limits = limits_of(limits)
         self._book = book
-        self._max_pause = max_pause
+        self._max_pause = above_zero("max_pause", max_pause)
         self._alone = tuple(alone)
         self._local: LocalLimiter | None = None
         self._numbers = itertools.count(-1, -1)
@@ -143,7 +152,7 @@ class SharedLimiter:
         self._opens = self._told = self._heard = LONG_AGO
         self._come = NEVER
         self._try_at = LONG_AGO
-        self._seen = 0
+        self._seen = self._said = 0
         self._talk: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
@@ -171,7 +180,7 @@ class SharedLimiter:
 
     @cached_property
     def _member(self) -> str:
-        """Who this is in the ledger: another one in each process, also where it was made before."""
+        """Its name in the ledger, chosen when it is first needed: a process may fork before."""
         return secrets.token_hex(8)
 
     @property
@@ -271,6 +280,8 @@ class SharedLimiter:
             InvalidState: The limiter is in use on another event loop.
         """
         self._loop()
+        if self._closed:
+            return
         self._closed = True
         self._dismiss(lambda: InvalidState("this limiter is closed"))
         if self._timer:
@@ -430,6 +441,7 @@ class SharedLimiter:
     def _message(self, now: float) -> Message:
         old = now - 2 * (longest(self._terms) / SECOND + GRACE)
         self._ended = [one for one in self._ended if one.at > old]
+        self._said += 1
         return Message(
             member=self._member,
             terms=self._terms,
@@ -440,6 +452,7 @@ class SharedLimiter:
             ended=tuple(one.told(now) for one in self._ended),
             seen=self._seen,
             since=int((now - self._told) * SECOND) if self._seen else 0,
+            serial=self._said,
         )
 
     def _heed(self, answer: Answer, began: float) -> None:
@@ -480,7 +493,9 @@ class SharedLimiter:
         now = self._loop().time()
         if (left := self._out.pop(number, None)) is None:
             return
-        self._ended.append(_Ended(number, end, now, left, retry_after))
+        if retry_after is not None:
+            retry_after = min(retry_after, LONGEST_ANNOUNCED) if retry_after > 0 else None
+        self._ended.append(_Ended(number, end, now, left, retry_after, self._said))
         self._throttled += end is End.THROTTLED
         self._urgent = self._urgent or end in (End.THROTTLED, End.UNUSED)
         if retry_after is not None:
