@@ -40,6 +40,7 @@ PURE_ROOMS = [
     "matching.py",
     "messages.py",
     "moments.py",
+    "patience.py",
     "plans.py",
     "proxies.py",
     "quiet.py",

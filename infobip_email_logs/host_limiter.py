@@ -28,6 +28,7 @@ from .errors import LimiterUnavailable
 from .ledger import Held, Ledger, Member
 from .lesson import Lesson
 from .messages import Answer, Message, Terms
+from .patience import above_zero
 from .quiet import Quiet
 from .shared_limiter import SharedLimiter
 from .turns import Turns
@@ -77,7 +78,8 @@ class HostLimiter(SharedLimiter):
         max_pause: float = 300.0,
     ) -> None:
         path = Path(folder or cache_folder(os.environ)) / file_name(key)
-        super().__init__(_File(path, patience), limits, max_pause=max_pause)
+        book = _File(path, above_zero("patience", patience))
+        super().__init__(book, limits, max_pause=max_pause)
         self.path = path
 
 
@@ -227,5 +229,5 @@ def from_json(text: str) -> Ledger:
     return Ledger(**told)
 
 
-def _member(spoke: int, until: int, back: int, terms: list[list[Any]]) -> Member:
-    return Member(spoke, until, back, tuple(Terms(*one) for one in terms))
+def _member(spoke: int, until: int, back: int, terms: list[list[Any]], said: int) -> Member:
+    return Member(spoke, until, back, tuple(Terms(*one) for one in terms), said)

@@ -26,10 +26,10 @@ from .bucket import GRACE as GRACE_SECONDS
 from .lesson import RECOVERY, Lesson
 from .messages import SECOND, Answer, Terms, longest
 from .quiet import FRESH, Quiet
-from .turns import Turns
+from .turns import Turns, distinct
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
     from .messages import Ended, Message
 
@@ -80,12 +80,14 @@ class Member:
         until: When it counts as gone, unless it is heard of again.
         back: When it asks again at the latest.
         terms: The limits that it keeps.
+        said: Which of its messages was the last.
     """
 
     spoke: int
     until: int
     back: int
     terms: tuple[Terms, ...]
+    said: int = 0
 
 
 @attrs.define
@@ -133,6 +135,9 @@ class Ledger:
             message: What a member says.
             at_least: How much time has certainly passed, should the clock have been set back.
         """
+        said = self._said(message)
+        if message.serial < said:
+            return Answer(self.last)  # to nobody: it was given up, and is not true any more
         lost = self._lost(message)
         now = self._time(clock, message, at_least)
         if lost:
@@ -140,8 +145,10 @@ class Ledger:
         self._forget(now)
         self._greet(now, message)
         self._recover(now)
+        self._let_go(message.member, {one.number for one in message.ended})
         for ended in message.ended:
-            self._end(now, message, ended)
+            if ended.after >= said:  # else it was told of, and the answer got lost
+                self._end(now, message, ended)
         self._hold(now, message)
         self._queue_up(message)
         self._reserve(now)
@@ -170,6 +177,11 @@ class Ledger:
         busy = max(self.last, quiet.announced, quiet.probe_at, *leases, *self.full.values())
         return max(busy - self.last + 2 * (self.keeps + GRACE), taught)
 
+    def _said(self, message: Message) -> int:
+        """Return which message of a member was the last that came here."""
+        known = self.members.get(message.member)
+        return known.said if known else 0
+
     def _lost(self, message: Message) -> bool:
         """Say whether the member has seen what is not written here: a part was lost.
 
@@ -191,7 +203,10 @@ class Ledger:
         return now
 
     def _forget(self, now: int) -> None:
-        """Let go of what has cooled, and of members that were not heard of for their lease."""
+        """Let go of what has cooled, and of members that were not heard of for their lease.
+
+        That a bucket was full lately still matters where it is told late that a request ended.
+        """
         gone = sorted((one.until, name) for name, one in self.members.items() if one.until <= now)
         for until, name in gone:
             self._bury(name, until)
@@ -199,7 +214,7 @@ class Ledger:
             del self.members[name]
         self.cooling = self.cooling[bisect.bisect_right(self.cooling, now - self.keeps) :]
         self.refused = [arrived for arrived in self.refused if arrived > now - self.keeps]
-        self.full = {name: at for name, at in self.full.items() if at > now}
+        self.full = {name: at for name, at in self.full.items() if at > now - self.keeps}
 
     def _bury(self, name: str, until: int) -> None:
         """Give back what a member had reserved; what it may have sent until then counts.
@@ -207,21 +222,25 @@ class Ledger:
         It can't have sent what was to go when its last promises were no longer good.
         """
         good = self.members[name].spoke + FRESH
-        for held in [one for one in self.held if one.member == name]:
-            self.held.remove(held)
+        held_by = [one for one in self.held if one.member == name]
+        self.held = [one for one in self.held if one.member != name]
+        for held in held_by:
             self.quiet.withdraw(until, held.number)
             if held.told and held.go <= good:
                 self._cool(until + GRACE)
         self.turns.forget(name)
 
     def _greet(self, now: int, message: Message) -> None:
-        self.members[message.member] = Member(now, now + message.lease, now, message.terms)
+        until = now + message.lease
+        self.members[message.member] = Member(now, until, now, message.terms, message.serial)
         self.keeps = max(self.keeps, longest(message.terms))
+
+    def _let_go(self, name: str, numbers: Container[int]) -> None:
+        """Hold these tokens of a member no longer: in one go, since there may be thousands."""
+        self.held = [one for one in self.held if one.member != name or one.number not in numbers]
 
     def _end(self, now: int, message: Message, ended: Ended) -> None:
         """Let a token cool, and learn from how its request ended."""
-        mine = (message.member, ended.number)
-        self.held = [one for one in self.held if (one.member, one.number) != mine]
         self.quiet.withdraw(now, ended.number)
         left, arrived = now - ended.left, now - ended.ago
         if ended.end == "throttled":
@@ -318,8 +337,10 @@ class Ledger:
     def _queue_up(self, message: Message) -> None:
         """Let as many callers of a member wait as it has; no reserved token goes into a silence."""
         mine = self._reserved(message)
-        for one in [one for one in mine if one.number <= self.quiet.recalled]:
-            self.held.remove(one)
+        recalled = [one for one in mine if one.number <= self.quiet.recalled]
+        self._let_go(message.member, {one.number for one in recalled})
+        for one in recalled:
+            self.quiet.withdraw(self.last, one.number)
             self.turns.lane(bulk=one.bulk).insert(0, message.member)
         mine = [one for one in mine if one.number > self.quiet.recalled]
         for one in mine:
@@ -329,8 +350,8 @@ class Ledger:
 
     def _fit(self, name: str, mine: list[Held], count: int, *, bulk: bool) -> None:
         """Keep no more tokens of one priority than are needed; for other callers it waits."""
+        self._let_go(name, {one.number for one in mine[count:]})
         for one in mine[count:]:
-            self.held.remove(one)
             self.quiet.withdraw(self.last, one.number)
         self.turns.fit(name, max(0, count - len(mine)), bulk=bulk)
 
@@ -371,13 +392,13 @@ class Ledger:
             elif name := self._sooner(now, later, held.go):
                 self.turns.bulk.insert(0, held.member)
                 self.turns.serve(name, bulk=False)
-                self.quiet.withdraw(now, held.number)
-                held.number, held.member = self._new_number(), name
-                held.told = held.bulk = False
+                number = self._new_number()
+                self.quiet.hand_on(held.number, number)
+                held.number, held.member, held.told, held.bulk = number, name, False, False
 
     def _sooner(self, now: int, later: Sequence[int], go: int) -> str | None:
         """Return whose lookup has to wait for longer than ``go``, but asks again by then."""
-        for name in dict.fromkeys(self.turns.lookups):
+        for name in distinct(self.turns.lookups):
             member = self.members[name]
             instant = self._instant(now, member.terms, later)
             if member.back <= go and (instant is None or instant > go):
@@ -422,13 +443,18 @@ class Ledger:
         return max(now, *(self._after(one, later) for one in agreeing))
 
     def _after(self, terms: Terms, later: Sequence[int]) -> int:
-        gone = len(self.held)
-        for promised in reversed(later):
+        """Return the earliest instant for one limit.
+
+        With all who were promised something; or without the last of them, where it is not after
+        those: there is only less to wait for then.
+        """
+        before = len(later)
+        while True:
+            gone = len(self.held) - len(later) + before
             instant = self._cooled(terms, terms.tokens - gone)
-            if instant > promised:
+            if not before or instant > later[before - 1]:
                 return instant
-            gone -= 1
-        return self._cooled(terms, terms.tokens - gone)
+            before = bisect.bisect_left(later, instant, 0, before)
 
     def _cooled(self, terms: Terms, room: int) -> int:
         """Return from when on there are fewer that cool than there is room for."""

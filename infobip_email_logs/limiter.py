@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import enum
-import math
 from asyncio import get_running_loop
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,12 +11,15 @@ import attrs
 
 from .bucket import Limit, limits_of
 from .budget import Budget
-from .errors import InvalidInput, WaitTooLong
+from .errors import InvalidInput
 from .line import Line, Priority
 from .one_loop import OneLoop
+from .patience import above_zero, check_max_wait, silenced, too_long
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from .errors import WaitTooLong
 
 LOOKUP = Priority.LOOKUP
 
@@ -132,7 +134,7 @@ class LocalLimiter:
         max_pause: float = 300.0,
         slow_start: bool = False,
     ) -> None:
-        self._max_pause = _seconds("max_pause", max_pause)
+        self._max_pause = above_zero("max_pause", max_pause)
         self._budget = Budget(limits_of(limits), slow_start=slow_start)
         self._line: Line[asyncio.Future[Permit]] = Line()
         self._patience: dict[asyncio.Future[Permit], tuple[asyncio.TimerHandle, float]] = {}
@@ -242,32 +244,17 @@ class LocalLimiter:
         self, place: asyncio.Future[Permit], max_wait: float, priority: Priority
     ) -> None:
         """Refuse a wait that is known to be too long; else see to it that it ends in time."""
-        if math.isnan(max_wait):
-            raise InvalidInput("max_wait must be a number of seconds, not nan")
+        check_max_wait(max_wait)
         loop = place.get_loop()
         now = loop.time()
         wait = self._budget.ready(now, self._line.ahead(priority)) - now
         if wait > max_wait:
-            raise self._too_long(wait, max_wait)
+            raise too_long(self, wait, max_wait)
         expiry = loop.call_later(max_wait, self._expire, place)
         self._patience[place] = expiry, max_wait
 
-    def _too_long(self, wait: float, max_wait: float) -> WaitTooLong:
-        known = f"makes this request wait {wait:.1f} s, longer than the {max_wait:g} s it may"
-        over = f"did not admit this request within {max_wait:g} s"
-        return WaitTooLong(
-            f"the limit of {self} {known if wait > max_wait else over}",
-            wait=wait,
-            max_wait=max_wait,
-        )
-
     def _silenced(self) -> WaitTooLong:
-        return WaitTooLong(
-            f"a 429 asks everybody to wait for {self.pause:.0f} s, "
-            f"longer than the {self._max_pause:g} s that are waited for",
-            wait=self.pause,
-            max_wait=self._max_pause,
-        )
+        return silenced(self.pause, self._max_pause)
 
     def _expire(self, place: asyncio.Future[Permit]) -> None:
         """End a wait whose time is over, or is known to be over before anybody may go."""
@@ -277,7 +264,7 @@ class LocalLimiter:
         expiry, max_wait = self._patience[place]
         self._line.leave(place)
         until = max(expiry.when(), self._budget.opens)
-        place.set_exception(self._too_long(until - expiry.when() + max_wait, max_wait))
+        place.set_exception(too_long(self, until - expiry.when() + max_wait, max_wait))
         self._grant()
 
     def _expire_early(self) -> None:
@@ -356,9 +343,3 @@ def check_priority(priority: Any) -> None:
     """
     if not isinstance(priority, Priority):
         raise InvalidInput(f"a priority is Priority.LOOKUP or Priority.BULK, not {priority!r}")
-
-
-def _seconds(name: str, value: Any) -> float:
-    if not isinstance(value, int | float) or not value > 0:
-        raise InvalidInput(f"{name} must be above zero seconds, not {value!r}")
-    return float(value)

@@ -74,6 +74,8 @@ class Ended:
         ago: Since when that is known.
         left: How long ago it left, at most.
         retry_after: What its 429 asks for; None where it does not.
+        after: How many messages its member had written by then: all later ones tell of it, until
+            one is answered.
     """
 
     number: int
@@ -81,6 +83,7 @@ class Ended:
     ago: int = 0
     left: int = 0
     retry_after: int | None = None
+    after: int = 0
 
 
 @attrs.frozen(kw_only=True)
@@ -98,6 +101,8 @@ class Message:
         seen: The ledger's time in the last answer that it got; 0 where it has none.
         since: How long ago, by its own clock, that was.
         leaves: Whether it says good-bye.
+        serial: Which one of its messages this is. One may come late, after it was given up and
+            said in other words, or come twice.
     """
 
     member: str
@@ -110,6 +115,7 @@ class Message:
     seen: int = 0
     since: int = 0
     leaves: bool = False
+    serial: int = 0
 
 
 @attrs.frozen

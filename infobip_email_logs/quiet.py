@@ -82,9 +82,14 @@ class Quiet:
             self.probe, self.probe_at = number, go + self.pause
 
     def withdraw(self, now: int, number: int) -> None:
-        """Let another request be the probe, if this one was to be it."""
+        """Let another request be the probe, if this one was to be it; no sooner than this one."""
         if number == self.probe:
-            self.probe, self.probe_at = 0, now
+            self.probe, self.probe_at = 0, max(now, self.probe_at - self.pause)
+
+    def hand_on(self, number: int, to: int) -> None:
+        """Let another token be the probe at its instant, if this one was to be it."""
+        if number == self.probe:
+            self.probe = to
 
     def open(self) -> None:
         """Take it that a request passed that left when all had heard of the last 429."""

@@ -56,14 +56,6 @@ local function first(list, wanted)
   end
 end
 
-local function last(list, wanted)
-  for place = #list, 1, -1 do
-    if list[place] == wanted then
-      return place
-    end
-  end
-end
-
 -- The number of entries of an ordered list that are not above a bound.
 local function up_to(list, bound)
   local low, high = 0, #list
@@ -185,8 +177,15 @@ local function send_probe(number, go)
 end
 
 local function withdraw(now, number)
+  local quiet = ledger.quiet
+  if number == quiet.probe then
+    quiet.probe, quiet.probe_at = 0, math.max(now, quiet.probe_at - quiet.pause)
+  end
+end
+
+local function hand_on(number, to)
   if number == ledger.quiet.probe then
-    ledger.quiet.probe, ledger.quiet.probe_at = 0, now
+    ledger.quiet.probe = to
   end
 end
 
@@ -200,18 +199,18 @@ local function bulk_first()
   return ledger.turns.row >= IN_A_ROW
 end
 
-local function candidates()
-  local found = {}
-  for _, bulk in ipairs({ bulk_first(), not bulk_first() }) do
-    local seen = {}
-    for _, name in ipairs(lane(bulk)) do
-      if not seen[name] then
-        seen[name] = true
-        found[#found + 1] = { name = name, bulk = bulk }
-      end
+local function distinct(names)
+  local seen, place = {}, 0
+  return function()
+    repeat
+      place = place + 1
+    until not seen[names[place]]
+    local name = names[place]
+    if name then
+      seen[name] = true
     end
+    return name
   end
-  return found
 end
 
 local function serve(name, bulk)
@@ -227,15 +226,14 @@ end
 
 local function fit_turns(name, count, bulk)
   local waiting = 0
-  for _, one in ipairs(lane(bulk)) do
+  local stay = remove_if(lane(bulk), function(one)
     waiting = waiting + (one == name and 1 or 0)
-  end
+    return one == name and waiting > count
+  end)
   for _ = waiting + 1, count do
-    table.insert(lane(bulk), name)
+    table.insert(stay, name)
   end
-  for _ = count + 1, waiting do
-    table.remove(lane(bulk), last(lane(bulk), name))
-  end
+  ledger.turns[bulk and 'bulk' or 'lookups'] = stay
 end
 
 local function places_in_turns(name)
@@ -269,6 +267,11 @@ local function cool(arrived)
   for name, cooling in pairs(buckets) do
     ledger.full[name] = math.max(ledger.full[name] or 0, arrived) + cooling
   end
+end
+
+local function said_by(message)
+  local known = ledger.members[message.member]
+  return known and known.said or 0
 end
 
 local function lost(message)
@@ -361,15 +364,17 @@ local function forget(now)
     return arrived <= now - ledger.keeps
   end)
   for name, at in pairs(ledger.full) do
-    if at <= now then
+    if at <= now - ledger.keeps then
       ledger.full[name] = nil
     end
   end
 end
 
 local function greet(now, message)
-  ledger.members[message.member] =
-    { spoke = now, ['until'] = now + message.lease, back = now, terms = message.terms }
+  ledger.members[message.member] = {
+    spoke = now, ['until'] = now + message.lease, back = now, terms = message.terms,
+    said = message.serial,
+  }
   ledger.keeps = math.max(ledger.keeps, longest(message.terms))
 end
 
@@ -472,10 +477,17 @@ local function go_on(arrived, passed)
   end
 end
 
-local function finish(now, message, ended)
+local function let_go(name, these)
+  local numbers = {}
+  for _, one in ipairs(these) do
+    numbers[one.number] = true
+  end
   ledger.held = remove_if(ledger.held, function(held)
-    return held.member == message.member and held.number == ended.number
+    return held.member == name and numbers[held.number]
   end)
+end
+
+local function finish(now, message, ended)
   withdraw(now, ended.number)
   local left, arrived = now - ended.left, now - ended.ago
   if ended['end'] == 'throttled' then
@@ -529,24 +541,30 @@ local function reserved(message)
 end
 
 local function fit(name, mine, count, bulk)
+  local gone = {}
   for place = count + 1, #mine do
-    table.remove(ledger.held, first(ledger.held, mine[place]))
-    withdraw(ledger.last, mine[place].number)
+    gone[#gone + 1] = mine[place]
+  end
+  let_go(name, gone)
+  for _, one in ipairs(gone) do
+    withdraw(ledger.last, one.number)
   end
   fit_turns(name, math.max(0, count - #mine), bulk)
 end
 
 local function queue_up(message)
-  local mine = { [false] = {}, [true] = {} }
+  local mine, recalled = { [false] = {}, [true] = {} }, {}
   for _, one in ipairs(reserved(message)) do
     if one.number <= ledger.quiet.recalled then
-      table.remove(ledger.held, first(ledger.held, one))
+      recalled[#recalled + 1] = one
+      withdraw(ledger.last, one.number)
       table.insert(lane(one.bulk), 1, message.member)
     else
       one.go = math.max(one.go, ledger.quiet.announced)
       table.insert(mine[one.bulk], one)
     end
   end
+  let_go(message.member, recalled)
   fit(message.member, mine[false], message.lookups, false)
   fit(message.member, mine[true], message.bulk, true)
 end
@@ -571,15 +589,15 @@ local function cooled(terms, room)
 end
 
 local function after(terms, later)
-  local gone = #ledger.held
-  for place = #later, 1, -1 do
+  local before = #later
+  while true do
+    local gone = #ledger.held - #later + before
     local instant = cooled(terms, terms.tokens - gone)
-    if instant > later[place] then
+    if before == 0 or instant > later[before] then
       return instant
     end
-    gone = gone - 1
+    before = math.min(before, up_to(later, instant - 1))
   end
-  return cooled(terms, terms.tokens - gone)
 end
 
 local function instant_for(now, terms, later)
@@ -595,12 +613,14 @@ end
 
 local function next_one(now, later)
   local unsure = ledger.emptied > 0 and now < ledger.emptied + ledger.keeps
-  for _, one in ipairs(candidates()) do
-    local member = ledger.members[one.name]
-    local instant = instant_for(now, member.terms, later)
-    local known = instant and not (unsure and instant > now)
-    if known and member.back <= math.max(instant, opens()) then
-      return one, math.max(instant, opens())
+  for _, bulk in ipairs({ bulk_first(), not bulk_first() }) do
+    for name in distinct(lane(bulk)) do
+      local member = ledger.members[name]
+      local instant = instant_for(now, member.terms, later)
+      local known = instant and not (unsure and instant > now)
+      if known and member.back <= math.max(instant, opens()) then
+        return name, bulk, math.max(instant, opens())
+      end
     end
   end
 end
@@ -635,15 +655,11 @@ local function loose()
 end
 
 local function sooner(now, later, go)
-  local seen = {}
-  for _, name in ipairs(ledger.turns.lookups) do
-    if not seen[name] then
-      seen[name] = true
-      local member = ledger.members[name]
-      local instant = instant_for(now, member.terms, later)
-      if member.back <= go and not (instant and instant <= go) then
-        return name
-      end
+  for name in distinct(ledger.turns.lookups) do
+    local member = ledger.members[name]
+    local instant = instant_for(now, member.terms, later)
+    if member.back <= go and not (instant and instant <= go) then
+      return name
     end
   end
 end
@@ -659,8 +675,9 @@ local function prefer_lookups(now, later)
     elseif name then
       table.insert(ledger.turns.bulk, 1, held.member)
       serve(name, false)
-      withdraw(now, held.number)
-      held.number, held.member, held.told, held.bulk = new_number(), name, false, false
+      local number = new_number()
+      hand_on(held.number, number)
+      held.number, held.member, held.told, held.bulk = number, name, false, false
     end
   end
 end
@@ -669,14 +686,13 @@ local function reserve(now)
   local later = later_than(now)
   prefer_lookups(now, later)
   while not probing() do
-    local one, go = next_one(now, later)
-    if not one then
+    local name, bulk, go = next_one(now, later)
+    if not name then
       return
     end
-    local stays = serve(one.name, one.bulk)
+    local stays = serve(name, bulk)
     table.insert(ledger.held, {
-      number = new_number(), member = one.name, go = go, told = false, bulk = one.bulk,
-      stays = stays,
+      number = new_number(), member = name, go = go, told = false, bulk = bulk, stays = stays,
     })
     look_for_bursts(go, later)
     if go > now then
@@ -771,6 +787,10 @@ if stored then
 else
   begin(clock, message)
 end
+local said = said_by(message)
+if message.serial < said then
+  return { ledger.last, 0, 0, 0, 0 }
+end
 local was_lost = lost(message)
 local now = time(clock, message)
 if was_lost then
@@ -779,8 +799,11 @@ end
 forget(now)
 greet(now, message)
 recover(now)
+let_go(message.member, message.ended)
 for _, ended in ipairs(message.ended) do
-  finish(now, message, ended)
+  if ended.after >= said then
+    finish(now, message, ended)
+  end
 end
 hold(now, message)
 queue_up(message)

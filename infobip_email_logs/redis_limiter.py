@@ -20,6 +20,7 @@ from redis import exceptions
 from .bucket import LIMIT_V1, TimeLimit, TokenLimit, limits_of
 from .errors import InvalidInput, LimiterUnavailable
 from .messages import SECOND, Answer, Ended, Message
+from .patience import above_zero
 from .shared_limiter import SharedLimiter
 
 if TYPE_CHECKING:
@@ -93,7 +94,8 @@ class RedisLimiter(SharedLimiter):
             raise InvalidInput("a key must name the account and the version of the API")
         kept = limits_of(limits)
         alone = () if share is None else [_part(one, share) for one in kept]
-        super().__init__(_Key(redis, key, patience), kept, max_pause=max_pause, alone=alone)
+        book = _Key(redis, key, above_zero("patience", patience))
+        super().__init__(book, kept, max_pause=max_pause, alone=alone)
         self.key = key
 
 
@@ -175,8 +177,12 @@ def _no_scripts(error: Exception) -> bool:
 
 def _later(message: Message, seconds: float) -> Message:
     """Return a message as it is to be said so many seconds later."""
-    since = message.since + int(seconds * SECOND)
-    return attrs.evolve(message, since=since) if message.seen else message
+    later = int(seconds * SECOND)
+    ended = tuple(
+        attrs.evolve(one, ago=one.ago + later, left=one.left + later) for one in message.ended
+    )
+    since = message.since + later if message.seen else 0
+    return attrs.evolve(message, ended=ended, since=since)
 
 
 def to_json(message: Message) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-import math
 import secrets
 from collections import deque
 from functools import cached_property
@@ -20,11 +19,20 @@ import attrs
 
 from .bucket import GRACE, limits_of
 from .closing import to_the_end
-from .errors import EmailLogsError, InvalidInput, InvalidState, LimiterUnavailable, WaitTooLong
-from .limiter import End, LocalLimiter, Permit, Snapshot, check_priority, whose_turn
+from .errors import EmailLogsError, InvalidState, LimiterUnavailable
+from .gate import LONGEST_ANNOUNCED
+from .limiter import (
+    End,
+    LocalLimiter,
+    Permit,
+    Snapshot,
+    check_priority,
+    whose_turn,
+)
 from .line import Line, Priority
 from .messages import SECOND, Answer, Ended, Message, longest, terms_of
 from .one_loop import OneLoop
+from .patience import above_zero, check_max_wait, silenced, too_long
 from .quiet import FRESH
 
 if TYPE_CHECKING:
@@ -32,6 +40,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from .bucket import Limit
+    from .errors import WaitTooLong
 
 logger = logging.getLogger("infobip_email_logs")
 
@@ -77,12 +86,13 @@ class _Ended:
     at: float
     left: float
     retry_after: float | None
+    after: int
 
     def told(self, now: float) -> Ended:
         """Return it as it is told at ``now``."""
         ago, left = (int((now - instant) * SECOND) for instant in (self.at, self.left))
         after = None if self.retry_after is None else int(self.retry_after * SECOND)
-        return Ended(self.number, self.end.name.lower(), ago, left, after)
+        return Ended(self.number, self.end.name.lower(), ago, left, after, self.after)
 
 
 class SharedLimiter:
@@ -122,7 +132,7 @@ class SharedLimiter:
     ) -> None:
         self.limits = limits_of(limits)
         self._book = book
-        self._max_pause = max_pause
+        self._max_pause = above_zero("max_pause", max_pause)
         self._alone = tuple(alone)
         self._local: LocalLimiter | None = None
         self._numbers = itertools.count(-1, -1)
@@ -142,7 +152,7 @@ class SharedLimiter:
         self._opens = self._told = self._heard = LONG_AGO
         self._come = NEVER
         self._try_at = LONG_AGO
-        self._seen = 0
+        self._seen = self._said = 0
         self._talk: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
@@ -170,7 +180,7 @@ class SharedLimiter:
 
     @cached_property
     def _member(self) -> str:
-        """Who this is in the ledger: another one in each process, also where it was made before."""
+        """Its name in the ledger, chosen when it is first needed: a process may fork before."""
         return secrets.token_hex(8)
 
     @property
@@ -234,8 +244,7 @@ class SharedLimiter:
         """
         loop = self._loop()
         check_priority(priority)
-        if max_wait is not None and math.isnan(max_wait):
-            raise InvalidInput("max_wait must be a number of seconds, not nan")
+        check_max_wait(max_wait)
         until = None if max_wait is None else loop.time() + max_wait
         while True:
             if self._closed:
@@ -271,6 +280,8 @@ class SharedLimiter:
             InvalidState: The limiter is in use on another event loop.
         """
         self._loop()
+        if self._closed:
+            return
         self._closed = True
         self._dismiss(lambda: InvalidState("this limiter is closed"))
         if self._timer:
@@ -317,13 +328,7 @@ class SharedLimiter:
     def _expire(self, place: asyncio.Future[Permit], max_wait: float) -> None:
         if not place.done():
             self._line.leave(place)
-            place.set_exception(
-                WaitTooLong(
-                    f"the limit of {self} did not admit this request within {max_wait:g} s",
-                    wait=max_wait,
-                    max_wait=max_wait,
-                )
-            )
+            place.set_exception(too_long(self, max_wait, max_wait))
             self._turn()
 
     def _leave(self, place: asyncio.Future[Permit]) -> None:
@@ -335,12 +340,7 @@ class SharedLimiter:
             place.result().unused()
 
     def _silenced(self) -> WaitTooLong:
-        return WaitTooLong(
-            f"a 429 asks everybody to wait for {self.pause:.0f} s, "
-            f"longer than the {self._max_pause:g} s that are waited for",
-            wait=self.pause,
-            max_wait=self._max_pause,
-        )
+        return silenced(self.pause, self._max_pause)
 
     def _dismiss_line(self, why: Callable[[], Exception]) -> None:
         for place in self._line.clear():
@@ -441,6 +441,7 @@ class SharedLimiter:
     def _message(self, now: float) -> Message:
         old = now - 2 * (longest(self._terms) / SECOND + GRACE)
         self._ended = [one for one in self._ended if one.at > old]
+        self._said += 1
         return Message(
             member=self._member,
             terms=self._terms,
@@ -451,6 +452,7 @@ class SharedLimiter:
             ended=tuple(one.told(now) for one in self._ended),
             seen=self._seen,
             since=int((now - self._told) * SECOND) if self._seen else 0,
+            serial=self._said,
         )
 
     def _heed(self, answer: Answer, began: float) -> None:
@@ -482,24 +484,18 @@ class SharedLimiter:
             max_wait = self._patience.pop(place, NEVER)
             if wait > max_wait:
                 self._line.leave(place)
-                place.set_exception(self._too_long(wait, max_wait))
+                place.set_exception(too_long(self, wait, max_wait))
             else:
                 first += 1
-
-    def _too_long(self, wait: float, max_wait: float) -> WaitTooLong:
-        return WaitTooLong(
-            f"the limit of {self} makes this request wait {wait:.1f} s, "
-            f"longer than the {max_wait:g} s it was allowed",
-            wait=wait,
-            max_wait=max_wait,
-        )
 
     def _settle(self, number: int, end: End, retry_after: float | None) -> None:
         """Take note of how a request ended; a 429 is told at once."""
         now = self._loop().time()
         if (left := self._out.pop(number, None)) is None:
             return
-        self._ended.append(_Ended(number, end, now, left, retry_after))
+        if retry_after is not None:
+            retry_after = min(retry_after, LONGEST_ANNOUNCED) if retry_after > 0 else None
+        self._ended.append(_Ended(number, end, now, left, retry_after, self._said))
         self._throttled += end is End.THROTTLED
         self._urgent = self._urgent or end in (End.THROTTLED, End.UNUSED)
         if retry_after is not None:

@@ -9,7 +9,16 @@ import attrs
 from .line import IN_A_ROW
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+
+def distinct(names: Iterable[str]) -> Iterator[str]:
+    """Yield each name once, looking no further than it has to."""
+    seen = set[str]()
+    for name in names:
+        if name not in seen:
+            seen.add(name)
+            yield name
 
 
 @attrs.define
@@ -41,7 +50,7 @@ class Turns:
     def candidates(self) -> Iterator[tuple[str, bool]]:
         """Yield who may be next, and whether with a bulk pull; who comes first goes if it can."""
         for bulk in (self.bulk_first, not self.bulk_first):
-            for name in dict.fromkeys(self.lane(bulk=bulk)):
+            for name in distinct(self.lane(bulk=bulk)):
                 yield name, bulk
 
     def serve(self, name: str, *, bulk: bool) -> bool:
@@ -60,12 +69,9 @@ class Turns:
     def fit(self, name: str, count: int, *, bulk: bool) -> None:
         """Let so many callers of a member wait: others come last, the last ones leave."""
         lane = self.lane(bulk=bulk)
-        missing = count - lane.count(name)
-        lane += [name] * missing
-        for _ in range(-missing):
-            lane.reverse()
-            lane.remove(name)
-            lane.reverse()
+        lane += [name] * (count - lane.count(name))
+        leave = set([place for place, one in enumerate(lane) if one == name][count:])
+        lane[:] = [one for place, one in enumerate(lane) if place not in leave]
 
     def forget(self, name: str) -> None:
         """Let nobody of a member wait any longer."""

@@ -100,6 +100,53 @@ def test_promises_are_taken_back_while_a_probe_is_due() -> None:
     assert answer.silence == 0
 
 
+def test_a_probe_that_is_taken_back_is_followed_by_another() -> None:
+    """A 429 that says how long voids what was promised before, the probe as well."""
+    ledger = Ledger(since=CLOCK, last=CLOCK)
+    ledger.tell(CLOCK, says(lookups=1, ended=(Ended(-1, "throttled"),)))
+    at = CLOCK + 8 * SECOND
+    answer = ledger.tell(at, says(lookups=1))
+    assert wait(answer) == 2
+    met = Ended(-2, "throttled", retry_after=3 * SECOND)
+    ledger.tell(at, says("other", ended=(met,)))
+    assert wait(ledger.tell(at, says(lookups=1))) == 3
+
+
+def test_a_probe_whose_caller_gives_up_leaves_the_pause_as_long_as_it_was() -> None:
+    """The next one goes when that one was to go."""
+    ledger = Ledger(since=CLOCK, last=CLOCK)
+    ledger.tell(CLOCK, says(ended=(Ended(-1, "throttled"),)))
+    at = CLOCK + 6 * SECOND
+    assert wait(ledger.tell(at, says(lookups=1))) == 4
+    ledger.tell(at, says(lookups=0))
+    assert wait(ledger.tell(at, says("other", lookups=1))) == 4
+
+
+def test_a_lookup_that_takes_over_from_a_bulk_pull_is_the_probe() -> None:
+    """And no other goes beside it."""
+    ledger = Ledger(since=CLOCK, last=CLOCK)
+    ledger.tell(CLOCK, says("third", out=(-2,), ended=(Ended(-1, "throttled"),)))
+    at = CLOCK + 6 * SECOND
+    assert wait(ledger.tell(at, says(bulk=1))) == 4
+    answer = ledger.tell(at, says("other", lookups=2))
+    assert [wait for _, wait in answer.grants] == [4 * SECOND]
+    assert ledger.quiet.probe == answer.grants[0][0]
+
+
+def test_a_bucket_is_as_empty_as_it_was_though_that_is_told_late() -> None:
+    """Two requests ended one after the other; what the second one took is refilled after that."""
+    ledger = Ledger(since=CLOCK, last=CLOCK)
+    bucket = (Terms(2, 10 * SECOND, bucket=True),)
+
+    def say(member: str, at: int, ended: Ended) -> Answer:
+        message = Message(member=member, terms=bucket, lease=60 * SECOND, lookups=2, ended=(ended,))
+        return ledger.tell(CLOCK + at * SECOND, message)
+
+    say("one", 1, Ended(-1, "answered"))
+    say("other", 12, Ended(-2, "answered", ago=9 * SECOND))
+    assert ledger.full[bucket[0].name] == CLOCK + 21 * SECOND
+
+
 def test_an_earlier_instant_is_found_between_later_promises() -> None:
     """What was given back goes at its own instant, unless a later promise would be one too many."""
     ledger = Ledger(since=CLOCK, last=CLOCK)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import attrs
 import pytest
 import redis.asyncio
 from redis_server import Server, serving, settle
@@ -14,7 +15,8 @@ from sharing import Account, fullest, now
 from infobip_email_logs import InvalidInput, TimeLimit
 from infobip_email_logs.bucket import Limit, TokenLimit
 from infobip_email_logs.errors import LimiterUnavailable
-from infobip_email_logs.redis_limiter import SHA, RedisLimiter
+from infobip_email_logs.messages import Ended, Message
+from infobip_email_logs.redis_limiter import SHA, RedisLimiter, _later
 
 pytestmark = pytest.mark.real_time
 
@@ -271,6 +273,8 @@ async def test_redis_that_is_too_old_is_refused() -> None:
         ({"limits": "5/abc"}, "5/abc"),
         ({"limits": "60/60s, 20001+10/s"}, r"up to 10000 requests .*; 20001\+10/s is beyond"),
         ({"limits": []}, "at least one"),
+        ({"patience": 0}, "patience"),
+        ({"max_pause": -1}, "max_pause"),
     ],
 )
 def test_what_can_not_be_kept_is_refused_when_it_is_built(
@@ -280,6 +284,16 @@ def test_what_can_not_be_kept_is_refused_when_it_is_built(
     given = {"limits": LIMIT, "key": "k"} | options
     with pytest.raises(InvalidInput, match=said):
         RedisLimiter(redis.asyncio.Redis(), **given)  # type: ignore[arg-type]
+
+
+def test_a_message_that_is_said_again_later_is_older() -> None:
+    """By its own words: when its requests ended, and when they left."""
+    ended = (Ended(1, "throttled", ago=2, left=3),)
+    message = Message(member="one", terms=(), lease=1, ended=ended, seen=5, since=4)
+    later = _later(message, 1.0)
+    assert later.since == 1_000_004
+    assert [(one.ago, one.left) for one in later.ended] == [(1_000_002, 1_000_003)]
+    assert _later(attrs.evolve(message, seen=0), 1.0).since == 0
 
 
 def test_a_share_of_a_bucket_is_a_limit_of_its_own() -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import time
 from collections.abc import Iterator
 
 import attrs
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from infobip_email_logs.ledger import Ledger
 from infobip_email_logs.messages import Answer, Ended, Message, Terms
-from infobip_email_logs.redis_limiter import SCRIPT, from_reply, to_json
+from infobip_email_logs.redis_limiter import PATIENCE, SCRIPT, from_reply, to_json
 
 CLOCK = "redis.call('TIME')"
 AGE = "redis.pcall('INFO', 'server')"
@@ -45,6 +46,7 @@ class Step:
     retry_after: int | None
     forgets: bool
     leaves: bool
+    repeats: int = 0
 
 
 STEPS = st.lists(
@@ -65,6 +67,7 @@ STEPS = st.lists(
         retry_after=st.one_of(st.none(), st.integers(0, 2_000_000)),
         forgets=st.integers(0, 9).map(lambda number: number == 0),
         leaves=st.integers(0, 9).map(lambda number: number == 0),
+        repeats=st.integers(-8, 2).map(lambda number: max(0, number)),
     ),
     min_size=1,
     max_size=25,
@@ -86,19 +89,25 @@ class Both:
         self._seen: dict[str, tuple[int, int]] = {}
         self._out: dict[str, list[int]] = {name: [] for name in MEMBERS}
         self._strangers = itertools.count(-1, -1)
+        self._said: dict[str, list[Message]] = {name: [] for name in MEMBERS}
+        self._lost: dict[str, list[Ended]] = {name: [] for name in MEMBERS}
 
     def say(self, step: Step) -> tuple[Answer, Answer]:
         """Say the same to both, and return both answers."""
         self._clock += step.passes
         message = self._message(step)
+        if step.repeats:
+            said = self._said[step.member]
+            message = said[-min(step.repeats, len(said))]
         if step.forgets:
             self._server.delete(self._key)
             self._ledger = None
         self._ledger = self._ledger or Ledger(since=self._clock, last=self._clock)
         model = self._ledger.tell(self._clock, message)
-        time = f"[{self._clock // 1_000_000},{self._clock % 1_000_000}]"
-        told = self._server.eval(HANDED_IN, 1, self._key, to_json(message), time)
-        self._seen[step.member] = (model.now, self._clock)
+        instant = f"[{self._clock // 1_000_000},{self._clock % 1_000_000}]"
+        told = self._server.eval(HANDED_IN, 1, self._key, to_json(message), instant)
+        if not step.repeats:
+            self._seen[step.member] = (model.now, self._clock)
         if step.goes:
             self._out[step.member] += [number for number, wait in model.grants if not wait]
         return model, from_reply(told)
@@ -108,22 +117,28 @@ class Both:
         ended = [out.pop(0) for _ in range(min(step.how_many, len(out)))]
         if step.how_many == 2 and step.goes:
             out.append(next(self._strangers))
+        after = len(self._said[step.member])
+        told = tuple(
+            Ended(number, step.ends, step.ago, 2 * step.ago, step.retry_after, after)
+            for number in ended
+        )
+        again, self._lost[step.member] = self._lost[step.member], list(told)
         seen, at = self._seen.get(step.member, (0, self._clock))
-        return Message(
+        message = Message(
             member=step.member,
             terms=self._terms,
             lease=self._lease,
             lookups=step.lookups,
             bulk=step.bulk,
             out=() if step.leaves else tuple(out),
-            ended=tuple(
-                Ended(number, step.ends, step.ago, 2 * step.ago, step.retry_after)
-                for number in ended
-            ),
+            ended=(*again, *told),
             seen=seen,
             since=max(0, self._clock - at),
             leaves=step.leaves,
+            serial=len(self._said[step.member]) + 1,
         )
+        self._said[step.member].append(message)
+        return message
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +153,7 @@ def server(redis_url: str) -> Iterator[redis.Redis]:
 def test_the_script_answers_as_the_ledger_does(
     server: redis.Redis, terms: tuple[Terms, ...], steps: list[Step]
 ) -> None:
-    """Under random needs, ends, deaths, losses, 429s and steps of the clock."""
+    """Under random needs, ends, deaths, losses, 429s, steps of the clock and late messages."""
     both = Both(server, terms)
     for step in steps:
         model, told = both.say(step)
@@ -192,3 +207,26 @@ def test_only_the_clock_and_the_age_were_taken_out() -> None:
     """What is compared is the script itself."""
     assert SCRIPT.count(CLOCK) == 1
     assert SCRIPT.count(AGE) == 1
+
+
+def test_thousands_of_requests_are_told_of_in_one_message(server: redis.Redis) -> None:
+    """And waited for, and given up; Redis serves nobody else meanwhile."""
+    many = 3_000
+    key, terms = next(keys), (Terms(many, 60_000_000),)
+    ledger = Ledger(since=START, last=START)
+
+    def say(**what: object) -> Answer:
+        message = Message(member="one", terms=terms, lease=15_000_000, **what)  # type: ignore[arg-type]
+        began = time.monotonic()
+        clock = f"[{START // 1_000_000},{START % 1_000_000}]"
+        told = from_reply(server.eval(HANDED_IN, 1, key, to_json(message), clock))
+        assert time.monotonic() - began < PATIENCE
+        assert told == ledger.tell(START, message)
+        return told
+
+    out = tuple(number for number, _ in say(lookups=many).grants)
+    assert len(out) == many
+    say(out=out, bulk=many)
+    ended = tuple(Ended(number, "answered") for number in out)
+    assert len(say(ended=ended, bulk=many).grants) == many
+    assert not say().grants

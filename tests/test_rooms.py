@@ -48,14 +48,15 @@ ROOMS: dict[str, str] = {
     "budget": "bucket caution errors gate slow_start",
     "line": "",
     "closing": "",
-    "limiter": "bucket budget errors line one_loop",
+    "patience": "errors",
+    "limiter": "bucket budget errors line one_loop patience",
     "messages": "bucket errors",
     "quiet": "gate messages",
     "turns": "line",
     "ledger": "bucket lesson messages quiet turns",
-    "shared_limiter": "bucket closing errors ledger limiter line messages one_loop quiet",
-    "host_limiter": "bucket errors ledger lesson messages quiet shared_limiter turns",
-    "redis_limiter": "bucket errors messages shared_limiter",
+    "shared_limiter": "bucket closing errors gate limiter line messages one_loop patience quiet",
+    "host_limiter": "bucket errors ledger lesson messages patience quiet shared_limiter turns",
+    "redis_limiter": "bucket errors messages patience shared_limiter",
     "accounts": "auth network",
     "proxies": "auth errors secret",
     "network": "errors proxies",
@@ -83,9 +84,8 @@ ROOMS: dict[str, str] = {
 PURE = (
     "accounts auth batches body bucket budget by_ids caution chains density errors forward gate"
     " json_values ledger lesson line lists matching messages models moments network overlap"
-    " page_facts piles plans proxies query quiet report retry_budget scans secret slow_start"
-    " spending strategies"
-    " stretches sweep turns wire"
+    " page_facts patience piles plans proxies query quiet report retry_budget scans secret"
+    " slow_start spending strategies stretches sweep turns wire"
 )
 """These wait for nothing and know no clock: they import none of `WORLD`."""
 

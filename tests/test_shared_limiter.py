@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import copy
 import random
+from typing import Any
 
 import attrs
 import pytest
@@ -344,6 +346,17 @@ async def test_a_429_that_does_not_say_how_long_lets_one_probe_out_at_a_time() -
     assert len(left) == 14
 
 
+@pytest.mark.parametrize("nonsense", [float("nan"), float("inf"), 1e300, -5.0])
+async def test_a_429_that_asks_for_nonsense_is_bounded(nonsense: float) -> None:
+    """It asks for an hour at most, or does not say; nobody waits for ever."""
+    shelf = Shelf()
+    limiter = SharedLimiter(shelf, TimeLimit(2, per=10), max_pause=4000)
+    account, start = Account(), now()
+    (await limiter.acquire()).throttled(nonsense)
+    assert limiter.snapshot().not_before <= 3600
+    assert await account.ask(limiter) - start == pytest.approx(3600 if nonsense > 0 else 10, abs=1)
+
+
 async def test_a_silence_that_is_too_long_is_refused() -> None:
     """A limiter does not wait for an hour unless it was told to."""
     one, other = sharers(2, TimeLimit(10, per=1))
@@ -466,6 +479,110 @@ async def test_what_is_on_the_wire_at_the_end_counts_as_given_up() -> None:
     await one.aclose()
     permit.answered()
     assert await Account().ask(other) - start == pytest.approx(10 + GRACE + SLACK, abs=0.1)
+
+
+async def test_what_is_closed_twice_is_closed_once() -> None:
+    """The second time changes nothing, whatever became of the place of the ledger."""
+    shelf = Shelf()
+    (limiter,) = sharers(1, TimeLimit(1, per=10), shelf)
+    async with limiter:
+        (await limiter.acquire()).answered()
+        await limiter.aclose()
+        told = len(shelf.messages)
+    assert len(shelf.messages) == told
+
+
+async def test_processes_that_fork_after_it_was_built_are_not_taken_for_one() -> None:
+    """Each has a copy that was not used yet, and none may go with what another was given."""
+    shelf = Shelf()
+    (limiter,) = sharers(1, TimeLimit(2, per=10), shelf)
+    forked = copy.deepcopy(limiter, {id(shelf): shelf})
+    account = Account()
+    await asyncio.gather(*(account.ask(one, 0.1, 0.1) for one in (limiter, forked) * 3))
+    assert fullest(account.arrivals, 10) == 2
+
+
+@pytest.mark.parametrize("max_pause", [0, -1, float("nan"), "1"])
+def test_a_longest_silence_of_nothing_is_refused(max_pause: Any) -> None:
+    """When the limiter is built."""
+    with pytest.raises(InvalidInput, match="max_pause"):
+        SharedLimiter(Shelf(), TimeLimit(1, per=10), max_pause=max_pause)
+
+
+class SlowOnce(Shelf):
+    """A ledger that gets one message long after its member gave it up, behind newer ones."""
+
+    slow = False
+
+    async def tell(self, message: Message) -> Answer:
+        """Give the ledger a message, soon or late."""
+        if not self.slow:
+            return await super().tell(message)
+        self.slow = False
+        self.late = asyncio.create_task(self._later(message))
+        await asyncio.sleep(2)
+        raise LimiterUnavailable("no answer in time")
+
+    async def _later(self, message: Message) -> None:
+        await asyncio.sleep(2.3)
+        await super().tell(message)
+
+
+async def test_a_message_that_comes_late_takes_nothing_away() -> None:
+    """It says that nobody waits; those who came since keep what they were given."""
+    shelf = SlowOnce()
+    one, other = sharers(2, TimeLimit(4, per=10), shelf)
+    account = Account()
+    permit = await one.acquire()
+    shelf.slow = True
+    permit.unused()
+    await asyncio.sleep(2.1)
+    asked = [asyncio.create_task(account.ask(one, there=0.1, back=0.8)) for _ in range(4)]
+    await shelf.late
+    await asyncio.gather(*asked, *(account.ask(other) for _ in range(4)))
+    assert fullest(account.arrivals, 10) == 4
+
+
+async def test_a_message_that_comes_late_gives_nothing_back() -> None:
+    """It says that requests are on the wire, which ended since."""
+    shelf = SlowOnce()
+    (limiter,) = sharers(1, TimeLimit(4, per=10), shelf)
+    account = Account()
+    asked = [asyncio.create_task(account.ask(limiter, back=1)) for _ in range(4)]
+    await asyncio.sleep(0.5)
+    shelf.slow = True
+    with pytest.raises(LimiterUnavailable):
+        await limiter.acquire()
+    await asyncio.gather(*asked, *(account.ask(limiter) for _ in range(4)))
+    assert shelf.late.done()
+    assert fullest(account.arrivals, 10) == 4
+
+
+@pytest.mark.parametrize("given_up", [False, True])
+async def test_what_is_said_again_since_the_answer_was_lost_counts_once(given_up: bool) -> None:  # noqa: FBT001
+    """In the same message, or in the next one: no token is missing."""
+
+    class Deaf(Shelf):
+        deaf = False
+
+        async def tell(self, message: Message) -> Answer:
+            answer = await super().tell(message)
+            if not self.deaf:
+                return answer
+            self.deaf = False
+            if given_up:
+                raise LimiterUnavailable("no answer in time")
+            return await super().tell(message)
+
+    shelf = Deaf()
+    one, other = sharers(2, TimeLimit(3, per=10), shelf)
+    account = Account()
+    await asyncio.gather(account.ask(one), account.ask(one))
+    shelf.deaf = True
+    await asyncio.sleep(2)
+    assert not one._ended
+    start = now()
+    assert await account.ask(other) == start
 
 
 async def test_flushing_tells_the_others_at_once() -> None:
