@@ -20,7 +20,6 @@ import attrs
 
 from .bucket import GRACE, limits_of
 from .errors import EmailLogsError, InvalidInput, InvalidState, LimiterUnavailable, WaitTooLong
-from .gate import LONGEST_ANNOUNCED
 from .limiter import (
     End,
     LocalLimiter,
@@ -33,7 +32,7 @@ from .limiter import (
 from .line import Line, Priority
 from .messages import SECOND, Answer, Ended, Message, longest, terms_of
 from .one_loop import OneLoop
-from .quiet import FRESH
+from .quiet import FRESH, LONGEST_SILENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -501,7 +500,7 @@ class SharedLimiter:
             return
         now = self._loop().time()
         if retry_after is not None:
-            retry_after = min(retry_after, LONGEST_ANNOUNCED) if retry_after > 0 else None
+            retry_after = min(retry_after, LONGEST_SILENCE / SECOND) if retry_after > 0 else None
         self._ended.append(_Ended(number, end, now, left, retry_after, self._said))
         self._throttled += end is End.THROTTLED
         self._urgent = self._urgent or end in (End.THROTTLED, End.UNUSED)
