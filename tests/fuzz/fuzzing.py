@@ -16,19 +16,19 @@ ROUND = 500
 
 
 def main() -> None:
-    """Try large inputs once, and others until the time is over; say how many there were."""
+    """Try large inputs once, then others for so many seconds; say how many there were."""
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("--seconds", type=float, default=60.0)
     words.add_argument("--seed", type=int, default=None)
-    words.add_argument("--mib", type=float, default=4.0, help="the size of the large inputs")
+    words.add_argument("--mib", type=float, default=0.25, help="the size of the large inputs")
     given = words.parse_args()
     seed = random.SystemRandom().getrandbits(32) if given.seed is None else given.seed
     print(f"seed {seed}", flush=True)
     no_more_memory()
-    deadline = time.monotonic() + given.seconds
     for name, make in LARGE.items():
         try_large(name, make, int(given.mib * MIB))
-    print(f"{len(LARGE)} large inputs of {given.mib} MiB are read within their bounds")
+    print(f"{len(LARGE)} large inputs of {given.mib} MiB are read within their bounds", flush=True)
+    deadline = time.monotonic() + given.seconds
     rounds = 0
     while time.monotonic() < deadline:
         try_many(seed + rounds, ROUND)

@@ -61,14 +61,14 @@ def grows_evenly(work: Callable[[bytes], None], half: bytes, whole: bytes) -> No
 def _spent(work: Callable[[bytes], None], body: bytes) -> float:
     """Return the seconds of CPU that an input costs, the better of two tries."""
     tries: list[float] = []
-    gc.disable()  # What others left behind is not this input's.
+    gc.freeze()  # What others left behind is not this input's to look through.
     try:
         for _ in range(2):
             before = time.process_time()
             work(body)
             tries.append(time.process_time() - before)
     finally:
-        gc.enable()
+        gc.unfreeze()
     return min(tries)
 
 

@@ -71,6 +71,16 @@ def test_a_record_that_is_too_deep(make: Callable[[int], bytes], depth: int) -> 
     assert len(repr(reject)) < 2000
 
 
+def test_a_field_that_is_expected_and_comes_too_deep() -> None:
+    """What was a plain value in one record is no way to bring another one in the next."""
+    deep = b"[" * 40 + b"]" * 40
+    found = page(b'{"results":[{"newlyMet":1},{"newlyMet":2},{"newlyMet":%b}]}' % deep)
+    assert [log.extra for log in found.logs] == [{"newlyMet": 1}, {"newlyMet": 2}]
+    assert [reject.reason for reject in found.rejects] == [
+        f"an unknown field has more than {DEEPEST} levels"
+    ]
+
+
 def test_what_is_deep_enough() -> None:
     """Unknown fields of some levels are kept as they are."""
     value: Any = 1
