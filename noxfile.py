@@ -102,9 +102,10 @@ def typing(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """Run the tests on every Python that is present."""
-    session.install("--editable", ".[tests]")
-    session.run("python", "-m", "pytest", *session.posargs, env=with_redis(session))
+    """Run the tests on every Python that is present, on all cores."""
+    session.install("--editable", ".[tests]", "pytest-xdist")
+    env = with_redis(session)
+    session.run("python", "-m", "pytest", "--numprocesses=auto", *session.posargs, env=env)
 
 
 @nox.session(python="3.11")

@@ -11,8 +11,9 @@ import hashlib
 import json
 import math
 import re
+from contextlib import contextmanager, suppress
 from importlib import resources
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import attrs
 from redis import exceptions
@@ -24,7 +25,7 @@ from .patience import above_zero
 from .shared_limiter import SharedLimiter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from redis.asyncio import Redis
 
@@ -40,9 +41,18 @@ PAUSE = 0.02
 """Seconds between two attempts."""
 
 SCRIPT = (resources.files("infobip_email_logs") / "redis_limiter.lua").read_text(encoding="utf-8")
-SHA = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
+NOTHING = "return 0"
+"""A script that shows that scripts are run."""
 
 _VERSION = re.compile(r"(\d+)\.(\d+)")
+
+
+def _sha(script: str) -> str:
+    """Return the name of a script."""
+    return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
+
+
+SHA = _sha(SCRIPT)
 
 
 class RedisLimiter(SharedLimiter):
@@ -69,8 +79,9 @@ class RedisLimiter(SharedLimiter):
         max_pause: The longest silence, in seconds, that a 429 may ask for.
 
     Raises:
-        InvalidInput: The limits can't be kept, or the share leaves less than one request. From
-            :meth:`acquire`, the first one: this Redis is too old, or runs no scripts.
+        InvalidInput: The limits can't be kept, or the share leaves less than one request. Where
+            its context is entered, or else by the first :meth:`acquire`: this Redis is too old, or
+            runs no scripts.
     """
 
     def __init__(
@@ -97,6 +108,18 @@ class RedisLimiter(SharedLimiter):
         book = _Key(redis, key, above_zero("patience", patience))
         super().__init__(book, kept, max_pause=max_pause, alone=alone)
         self.key = key
+        self._try_out = book.try_out
+
+    async def __aenter__(self) -> Self:
+        """Return the limiter, once Redis has shown that it can keep it.
+
+        One that can't be reached may come back, and is believed.
+
+        Raises:
+            InvalidInput: This Redis is too old, or runs no scripts.
+        """
+        await self._try_out()
+        return self
 
 
 def _part(limit: Limit, share: float) -> Limit:
@@ -127,17 +150,22 @@ class _Key:
         while True:
             waited = loop.time() - began
             try:
-                async with asyncio.timeout(self._patience - waited):
-                    await self._look_at()
-                    return await self._run(_later(message, waited))
-            except (exceptions.AuthenticationError, exceptions.NoPermissionError) as error:
-                raise InvalidInput(f"Redis does not let a script be run: {error}") from error
-            except (exceptions.RedisError, OSError) as error:
-                if _no_scripts(error):
-                    raise InvalidInput(f"this Redis runs no scripts: {error}") from error
+                with _refusals():
+                    async with asyncio.timeout(self._patience - waited):
+                        await self._look_at()
+                        return await self._run(_later(message, waited))
+            except _OUTAGE as error:
                 if loop.time() - began + PAUSE >= self._patience:
                     raise _unreachable(error) from error
             await asyncio.sleep(PAUSE)
+
+    async def try_out(self) -> None:
+        """Refuse a Redis that can't keep a ledger; one that can't be reached is believed."""
+        with suppress(*_OUTAGE), _refusals():
+            async with asyncio.timeout(self._patience):
+                await self._look_at()
+                await self._redis.eval(NOTHING, 0)
+                await self._redis.evalsha(_sha(NOTHING), 0)
 
     async def close(self) -> None:
         """Do nothing: the client is somebody else's."""
@@ -166,13 +194,26 @@ class _Key:
         return from_reply(told)
 
 
+_OUTAGE = (exceptions.RedisError, OSError)
+"""What is raised while Redis can't be reached, or fails."""
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Tell apart what Redis will never do from what it can't do now."""
+    try:
+        yield
+    except (exceptions.AuthenticationError, exceptions.NoPermissionError) as error:
+        raise InvalidInput(f"Redis does not let a script be run: {error}") from error
+    except exceptions.ResponseError as error:
+        if "unknown command" in str(error).lower():
+            raise InvalidInput(f"this Redis runs no scripts: {error}") from error
+        raise
+
+
 def _unreachable(error: Exception) -> LimiterUnavailable:
     why = str(error) or "no answer in time"
     return LimiterUnavailable(f"Redis, which keeps the shared limit, can't be used: {why}")
-
-
-def _no_scripts(error: Exception) -> bool:
-    return isinstance(error, exceptions.ResponseError) and "unknown command" in str(error).lower()
 
 
 def _later(message: Message, seconds: float) -> Message:

@@ -20,7 +20,6 @@ import attrs
 from .bucket import GRACE, limits_of
 from .closing import to_the_end
 from .errors import EmailLogsError, InvalidState, LimiterUnavailable
-from .gate import LONGEST_ANNOUNCED
 from .limiter import (
     End,
     LocalLimiter,
@@ -33,7 +32,7 @@ from .line import Line, Priority
 from .messages import SECOND, Answer, Ended, Message, longest, terms_of
 from .one_loop import OneLoop
 from .patience import above_zero, check_max_wait, silenced, too_long
-from .quiet import FRESH
+from .quiet import FRESH, LONGEST_SILENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -494,7 +493,7 @@ class SharedLimiter:
         if (left := self._out.pop(number, None)) is None:
             return
         if retry_after is not None:
-            retry_after = min(retry_after, LONGEST_ANNOUNCED) if retry_after > 0 else None
+            retry_after = min(retry_after, LONGEST_SILENCE / SECOND) if retry_after > 0 else None
         self._ended.append(_Ended(number, end, now, left, retry_after, self._said))
         self._throttled += end is End.THROTTLED
         self._urgent = self._urgent or end in (End.THROTTLED, End.UNUSED)

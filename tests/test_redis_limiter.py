@@ -213,12 +213,14 @@ async def test_a_slow_redis_is_an_outage(client: redis.asyncio.Redis) -> None:
 
 
 async def test_redis_without_scripts_is_refused(tmp_path: Path) -> None:
-    """By the first caller: a constructor does not talk to a server."""
+    """When its context is entered, or by the first caller: a constructor does not wait."""
     with serving(tmp_path, "--rename-command", "EVALSHA", "") as server:
         client, limiter = limiter_of(server)
-        async with client, limiter:
+        async with client:
             with pytest.raises(InvalidInput, match="runs no scripts"):
                 await limiter.acquire()
+            with pytest.raises(InvalidInput, match="runs no scripts"):
+                await RedisLimiter(client, LIMIT, key="k").__aenter__()
 
 
 async def test_redis_that_forbids_scripts_is_refused(tmp_path: Path) -> None:
@@ -255,8 +257,10 @@ async def test_redis_that_is_too_old_is_refused() -> None:
     async with await asyncio.start_server(old, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         client = redis.asyncio.Redis(port=port, protocol=2)
-        with pytest.raises(InvalidInput, match="too old"):
-            await RedisLimiter(client, LIMIT, key="k").acquire()
+        limiter = RedisLimiter(client, LIMIT, key="k")
+        for way in (limiter.acquire, limiter.__aenter__):
+            with pytest.raises(InvalidInput, match="too old"):
+                await way()
         await client.aclose()
 
 

@@ -54,7 +54,7 @@ ROOMS: dict[str, str] = {
     "quiet": "gate messages",
     "turns": "line",
     "ledger": "bucket lesson messages quiet turns",
-    "shared_limiter": "bucket closing errors gate limiter line messages one_loop patience quiet",
+    "shared_limiter": "bucket closing errors limiter line messages one_loop patience quiet",
     "host_limiter": "bucket errors ledger lesson messages patience quiet shared_limiter turns",
     "redis_limiter": "bucket errors messages patience shared_limiter",
     "accounts": "auth network",

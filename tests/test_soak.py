@@ -2,6 +2,8 @@
 
 import asyncio
 import gc
+import logging
+from collections.abc import Iterator
 
 import pytest
 from soaking import Truth, Work, faults, growth
@@ -15,6 +17,15 @@ A_MINUTE = 12
 TRAFFIC = Traffic(bulks=10, bulk_size=(5, 20), loose=50, hours=20)
 
 
+@pytest.fixture
+def _silent() -> Iterator[None]:
+    """Let nothing be logged: pytest keeps what is."""
+    logging.disable()
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@pytest.mark.usefixtures("_silent")
 async def test_an_hour_at_the_limit_loses_nothing_and_holds_nothing() -> None:
     """Each log is delivered, no request is left over, and nothing grows."""
     asyncio.get_running_loop().set_debug(False)
