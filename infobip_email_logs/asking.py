@@ -76,6 +76,7 @@ class Asker:
         *,
         max_wait: float | None = None,
         priority: Priority = Priority.LOOKUP,
+        keep_bad: bool = False,
     ) -> LogsPage:
         """Return the answer to one query, decoded and checked.
 
@@ -84,6 +85,7 @@ class Asker:
             tally: Counts what it costs.
             max_wait: The seconds that the limit may make it wait.
             priority: Whether it waits for the limit before or behind others.
+            keep_bad: Whether a record that can't be decoded is kept raw in any case.
         """
         request = self._dialect.request(query, self._base)
         tally.pages += 1
@@ -96,7 +98,7 @@ class Asker:
             with spending.attempt():
                 reply = await self._send(request, tally, acquire)
                 self._look_around(reply, query)
-                return await self._decode(reply, query, page)
+                return await self._decode(reply, query, page, keep_bad or self._keep_bad)
 
         try:
             sifted = await self._persist(attempt, tally, spending)
@@ -179,12 +181,18 @@ class Asker:
             tally.begun -= 1
             raise
 
-    async def _decode(self, reply: Reply, query: LogsQuery, page: int) -> LogsPage:
+    async def _decode(
+        self,
+        reply: Reply,
+        query: LogsQuery,
+        page: int,
+        keep_bad: bool,  # noqa: FBT001
+    ) -> LogsPage:
         """Decode a page in slices, the event loop's turn between them, and check it.
 
         One page at a time: otherwise a turn would be as long as a slice of each of them.
         """
-        slices = read(reply, dialect=self._dialect, query=query, page=page, keep_bad=self._keep_bad)
+        slices = read(reply, dialect=self._dialect, query=query, page=page, keep_bad=keep_bad)
         async with self._decoding:
             while True:
                 try:

@@ -154,6 +154,7 @@ class EmailLogsClient:
             spawn=self._spawn,
             facts=self._lists,
             keep=_an("keep_answers", keep_answers or KeepAnswers(), KeepAnswers),
+            keep_bad=on_bad_record == "keep",
             concurrency=self._concurrency,
         )
         self._loop = OneLoop("client")
@@ -423,7 +424,8 @@ class EmailLogsClient:
     async def _page(self, query: LogsQuery, tally: Tally, *, priority: Priority) -> LogsPage:
         """Ask for one page of a pull, on the loop of this client."""
         self._bind()
-        return await self._asker.page(query, tally, priority=priority)
+        shared = priority is Priority.LOOKUP  # by callers who have nothing to do with each other
+        return await self._asker.page(query, tally, priority=priority, keep_bad=shared)
 
     def _pace(self, requests: int) -> float | None:
         """Return the seconds that so many requests take; None where the limiter does not tell."""

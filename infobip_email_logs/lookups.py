@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from .batches import check_length, pack
-from .errors import EmailLogsError, IncompleteError, InvalidInput
+from .errors import DecodeError, EmailLogsError, IncompleteError, InvalidInput, shown
 from .models import Gap
+from .overlap import told_id
 from .query import check_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable
+    from collections.abc import Callable, Container, Coroutine, Iterable
 
     from .lists import ListFacts
-    from .models import EmailLog
+    from .models import EmailLog, RejectedRecord
     from .pull import Pull
 
 LINGER = 0.005
@@ -91,6 +92,8 @@ class Lookups:
         spawn: Starts a task that its client knows of.
         facts: What is known of lists of ids.
         keep: For how long answers are good.
+        keep_bad: Whether a record that can't be decoded only leaves its message uncertain, or is
+            an error for whoever asked for it.
         concurrency: The requests at a time, at most.
     """
 
@@ -101,12 +104,14 @@ class Lookups:
         spawn: Callable[[Coroutine[None, None, None]], asyncio.Task[None]],
         facts: ListFacts,
         keep: KeepAnswers,
+        keep_bad: bool,
         concurrency: int,
     ) -> None:
         self._pull = pull
         self._spawn = spawn
         self._facts = facts
         self._keep = keep
+        self._keep_bad = keep_bad
         self._room = asyncio.Semaphore(concurrency)
         self._gathering: list[_Asked] = []
         self._asked: dict[str, _Asked] = {}
@@ -202,12 +207,25 @@ class Lookups:
                 async for log in pull:
                     found[log.message_id] = _later(found.get(log.message_id), log)
         except IncompleteError:
+            self._spoil(batch, found, pull.rejects)
             doubtful = set(pull.report.unconfirmed_ids)
             self._fail([one for one in batch.asked if one.message_id in doubtful], None)
         except EmailLogsError as error:
             self._fail([one for one in batch.asked if one.message_id not in found], error)
+        self._spoil(batch, found, pull.rejects)
         for one in batch.asked:
             self._settle(one, found.get(one.message_id))
+
+    def _spoil(
+        self, batch: _Batch, found: Container[str | None], rejects: Iterable[RejectedRecord]
+    ) -> None:
+        """Fail those whose record can't be decoded; one without an id may be of any not found."""
+        for reject in () if self._keep_bad else rejects:
+            told = told_id(reject, "message_id")
+            whose = [one for one in batch.asked if one.message_id == told]
+            if told is None:
+                whose = [one for one in batch.asked if one.message_id not in found]
+            self._fail(whose, _undecodable(reject))
 
     def _ended(self, batch: _Batch, task: asyncio.Task[None]) -> None:
         """Leave nobody waiting for a task that was cancelled, or that a caller's code broke."""
@@ -247,6 +265,12 @@ def _later(known: EmailLog | None, log: EmailLog) -> EmailLog:
 def _unconfirmed(message_id: str) -> IncompleteError:
     gap = Gap(None, None, {"message_id": (message_id,)}, "unconfirmed")
     return IncompleteError(f"it is not certain whether {message_id} has a log", gaps=(gap,))
+
+
+def _undecodable(reject: RejectedRecord) -> DecodeError:
+    page, index, path = reject.page, reject.index, reject.path
+    told = f"page {page}, record {index}: {path}: {reject.reason}"
+    return DecodeError(told, page=page, index=index, path=path, value=shown(reject.raw))
 
 
 def _seen(answer: Answer) -> None:

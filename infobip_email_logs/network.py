@@ -66,8 +66,12 @@ def service_url(text: str | URL | None) -> URL:
 
 
 def _harmless(said: str) -> str:
-    """Return an address without what may be a password or a key in it."""
-    return said.partition("?")[0].partition("#")[0].rpartition("@")[2]
+    """Return an address without what may be a password or a key in it.
+
+    A password may hold what ends an address, and a key what ends a password.
+    """
+    plain = said.partition("?")[0].partition("#")[0]
+    return "…" if "@" in said[len(plain) :] else plain.rpartition("@")[2]
 
 
 def _loopback(host: str) -> bool:

@@ -6,7 +6,7 @@ import asyncio
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from .errors import InvalidState, RequestRejected, Unauthorized
+from .errors import InvalidState, RateLimited, RequestRejected, ServerError, Unauthorized
 from .wire import failure
 
 if TYPE_CHECKING:
@@ -86,5 +86,14 @@ class TokenKeeper:
                 f"no access token: HTTP {reply.status} - check the client id and secret",
                 status=error.status,
                 code=error.code,
+            )
+        if isinstance(error, RateLimited):  # not the limit that is kept here: nobody waits for it
+            raise ServerError(
+                f"no access token: {error}",
+                status=error.status,
+                code=error.code,
+                text=error.text,
+                details=error.details,
+                retry_after=error.retry_after,
             )
         raise error

@@ -11,7 +11,7 @@ import aiohttp
 from .auth import OAuth2
 from .body import ENCODING, Body, BrokenBody
 from .departure import Loopback, Resent, last_look
-from .errors import EmailLogsError, InvalidInput, InvalidState, TransportError, clip
+from .errors import DecodeError, EmailLogsError, InvalidInput, InvalidState, TransportError, clip
 from .network import system_context
 from .proxies import proxy_for
 from .secret import Secret, blanked
@@ -93,7 +93,7 @@ class Transport:
 
         Raises:
             TransportError: No whole answer arrived; its cause says why.
-            DecodeError: The answer is larger than ``max_body``.
+            DecodeError: The answer has status 200, and is larger than ``max_body``.
         """
         headers = {**request.headers, "Authorization": authorization}
         secret = Secret(authorization.rpartition(" ")[2])
@@ -175,7 +175,12 @@ class Transport:
     ) -> Reply:
         """Read an answer to its end, and leave its connection."""
         async with context as reply:
-            body = await self._body(reply)
+            try:
+                body = await self._body(reply)
+            except (BrokenBody, DecodeError):
+                if reply.status == HTTPStatus.OK:
+                    raise
+                body = b""  # the status says it all: a refusal is not to be asked for again
         return Reply(
             reply.status, {name.lower(): text for name, text in reply.headers.items()}, body
         )

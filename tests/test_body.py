@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from service import SMALL, service
 
-from infobip_email_logs import DecodeError, Network, RetryPolicy
+from infobip_email_logs import DecodeError, Forbidden, Network, RetryPolicy
 from infobip_email_logs.body import Body, BrokenBody
-from infobip_email_logs.sandbox import PASSING, Settings
+from infobip_email_logs.sandbox import PASSING, Fault, Settings
 
 MOST = 1000
 MIB = 1 << 20
@@ -73,6 +73,23 @@ def test_a_compression_that_was_not_asked_for_is_told() -> None:
     """By its name, clipped."""
     with pytest.raises(BrokenBody, match="br, which was not asked for"):
         Body("br", most=MOST)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(403, headers={"Content-Encoding": "br"}),
+        Fault(403, gzip="garbled"),
+        Fault(403, gzip="whole", padding=MIB),
+    ],
+)
+async def test_a_refusal_in_a_broken_body_is_a_refusal(fault: Fault) -> None:
+    """Its status says it all; it is not tried again."""
+    network = Network(max_body=MIB)
+    async with service(Settings(fault=fault), network=network) as (sandbox, client):
+        with pytest.raises(Forbidden):
+            await client.get_page()
+        assert len(sandbox.arrivals) == 1
 
 
 def test_a_piece_that_becomes_a_gigabyte_takes_no_more_than_the_bound() -> None:

@@ -1,11 +1,15 @@
 """Single lookups share requests and answers, and nothing else."""
 
 import asyncio
+import json
+from typing import Any
 
 import pytest
 from service import service
 
 from infobip_email_logs import (
+    DecodeError,
+    EmailLog,
     EmailLogsClient,
     IncompleteError,
     InvalidInput,
@@ -151,6 +155,27 @@ async def test_an_error_reaches_those_it_concerns() -> None:
         sandbox.script(None, Fault(500))
         with pytest.raises(ServerError):
             await client.get_logs(ids)
+
+
+@pytest.mark.parametrize(
+    ("record", "kinds"),
+    [
+        ({"messageId": "bad", "sentAt": "soon"}, [DecodeError, EmailLog, EmailLog]),
+        ("no record", [DecodeError, EmailLog, EmailLog]),
+    ],
+)
+async def test_a_record_that_cannot_be_decoded_fails_its_own_lookup(
+    record: Any, kinds: list[type]
+) -> None:
+    """Those whose request it shares get their logs; without an id, it is of those not found."""
+    body = json.dumps({"results": [{"messageId": "a"}, record, {"messageId": "b"}]})
+    async with service(Settings(fault=Fault(200, body))) as (sandbox, client):
+        asked = map(client.get_log, ("bad", "a", "b"))
+        assert [type(one) for one in await asyncio.gather(*asked, return_exceptions=True)] == kinds
+        assert len(sandbox.arrivals) == 1
+        with pytest.raises(DecodeError, match=r"record 1: \$\.results\[1\]") as caught:
+            await client.get_logs(["a", "bad"])
+        assert caught.value.index == 1
 
 
 async def test_what_breaks_in_the_callers_own_code_reaches_those_who_wait() -> None:

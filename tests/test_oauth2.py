@@ -3,7 +3,8 @@
 import asyncio
 
 import pytest
-from credentials import CLIENT_SECRET
+from credentials import CLIENT_ID, CLIENT_SECRET
+from origins import origin
 from service import SMALL
 
 from infobip_email_logs import (
@@ -13,6 +14,7 @@ from infobip_email_logs import (
     InvalidState,
     OAuth2,
     RetryPolicy,
+    ServerError,
     TransportError,
     Unauthorized,
 )
@@ -97,6 +99,19 @@ async def test_an_unreachable_token_endpoint_is_a_transport_error() -> None:
     async with client:
         with pytest.raises(TransportError):
             await client.get_page()
+
+
+async def test_a_token_endpoint_that_is_asked_too_often_is_left_alone() -> None:
+    """Its 429 is not the limiter's, which makes nobody wait for it: all ask again together."""
+    refusal = b"HTTP/1.1 429 Slow Down\r\nRetry-After: 20\r\nContent-Length: 0\r\n\r\n"
+    auth, retry = OAuth2(CLIENT_ID, CLIENT_SECRET), RetryPolicy(attempts=3)
+    began = asyncio.get_running_loop().time()
+    async with origin(refusal) as seen, EmailLogsClient(seen.url, auth, retry=retry) as client:
+        for caller in asyncio.as_completed([client.get_page() for _ in range(5)]):
+            with pytest.raises(ServerError, match="no access token: HTTP 429"):
+                await caller
+    assert len(seen.heads) == 3
+    assert asyncio.get_running_loop().time() - began >= 40
 
 
 async def test_closing_stops_the_request_for_a_token() -> None:

@@ -109,6 +109,9 @@ def test_these_are_this_machine(url: str) -> None:
         "ftp://api.example.com/#made-up-secret",
         "https://user:made-up-secret@api.example.com",
         "https://api.example.com/?key=made-up-secret",
+        "https://user:made-up-secret#1@api.example.com",
+        "https://user:made-up-secret?1@api.example.com",
+        "https://api.example.com:0/?key=1@made-up-secret",
     ],
 )
 def test_a_refused_address_is_told_without_a_key_in_it(url: str) -> None:

@@ -40,8 +40,14 @@ MOST_PARTS = 1000
 LONGEST_PART = 1000
 """The bytes of a part that is remembered, at most."""
 
+MOST_BESIDE = 10
+"""The unknown fields in a part that is remembered, at most: each takes many times its bytes."""
+
 MOST_LEARNED = 20
 """The fields that are expected beside the known ones, at most."""
+
+LONGEST_NAME = 100
+"""The characters of the name of such a field, at most: it is kept for good."""
 
 
 class Expected(NamedTuple):
@@ -88,8 +94,13 @@ class Parts(dict[bytes, Any]):
 
 
 def _can_be_shared(part: Any) -> bool:
-    """Say whether nobody who has a part can change it for the others."""
-    return part is None or not any(is_object(one) or is_array(one) for one in part.extra.values())
+    """Say whether a part is small, and nobody who has it can change it for the others."""
+    if part is None:
+        return True
+    beside = part.extra
+    return len(beside) <= MOST_BESIDE and not any(
+        is_object(one) or is_array(one) for one in beside.values()
+    )
 
 
 _SETTABLE = attrs.make_class(
@@ -191,7 +202,7 @@ class QuickDecoder:
 
 
 def _is_plain(name: str) -> bool:
-    return name.isidentifier() and not name.startswith("_")
+    return len(name) <= LONGEST_NAME and name.isidentifier() and not name.startswith("_")
 
 
 def _known(kinds: Mapping[str, Any]) -> dict[str, Field]:

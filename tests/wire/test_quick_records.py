@@ -19,7 +19,9 @@ from infobip_email_logs import DecodeError, EmailLog, LogsPage, LogsQuery, Rejec
 from infobip_email_logs.wire import V1, V4, Dialect, Reply, read
 from infobip_email_logs.wire.documents import in_pieces, piece
 from infobip_email_logs.wire.quick_records import (
+    LONGEST_NAME,
     LONGEST_PART,
+    MOST_BESIDE,
     MOST_LEARNED,
     MOST_PARTS,
     QuickDecoder,
@@ -307,6 +309,18 @@ def test_parts_are_forgotten_before_they_are_many() -> None:
     assert all(len(part) <= LONGEST_PART for part in statuses)
 
 
+@pytest.mark.parametrize(("beside", "kept"), [(MOST_BESIDE, 1), (MOST_BESIDE + 1, 0)])
+def test_parts_with_many_unknown_fields_are_not_remembered(beside: int, kept: int) -> None:
+    """What is short as it was sent may be large as a value."""
+    decoder = QuickDecoder(VERSION_1)
+    status = {f"f{number}": number for number in range(beside)}
+    (sent,) = pieces(json.dumps({"status": status}))
+    log = decoder(sent)
+    assert log.status
+    assert log.status.extra == status
+    assert [len(parts) for _, parts in decoder._parts] == [0, kept, 0]
+
+
 def test_new_fields_are_expected_once_they_were_met() -> None:
     """The next record with them takes the quick way, and one without them has none."""
     decoder = QuickDecoder(VERSION_1)
@@ -317,10 +331,10 @@ def test_new_fields_are_expected_once_they_were_met() -> None:
 
 
 def test_no_more_than_a_few_new_fields_are_expected() -> None:
-    """A service with ever new fields gets slower answers, not larger structures."""
+    """A service with ever new fields, or long ones, gets slower answers, not larger structures."""
     decoder = QuickDecoder(VERSION_1)
     names = [f"new{number}" for number in range(3 * MOST_LEARNED)]
-    for name in ("__class__", "not-plain", *names):
+    for name in ("__class__", "not-plain", "n" * (LONGEST_NAME + 1), *names):
         (sent,) = pieces(f'{{"{name}":1}}')
         assert decoder(sent).extra == {name: 1}
     assert decoder._expected.learned == tuple(names[:MOST_LEARNED])
