@@ -511,7 +511,7 @@ def _credentials(auth: Any) -> Auth | OAuth2:
 
 def _an(name: str, value: T, kind: type[T]) -> T:
     if not isinstance(value, kind):
-        raise InvalidInput(f"{name} must be an {kind.__name__}, such as {_SUCH_AS[name]}")
+        raise InvalidInput(f"{name} must be a {kind.__name__}, such as {_SUCH_AS[name]}")
     return value
 
 

@@ -203,6 +203,8 @@ class LocalLimiter:
             self._loop()
         if priority is not LOOKUP:
             check_priority(priority)
+        if max_wait is not None:
+            check_max_wait(max_wait)
         now = loop.time()
         if not self._line.length and self._budget.take(now):
             return Permit(now, self._told)
@@ -244,7 +246,6 @@ class LocalLimiter:
         self, place: asyncio.Future[Permit], max_wait: float, priority: Priority
     ) -> None:
         """Refuse a wait that is known to be too long; else see to it that it ends in time."""
-        check_max_wait(max_wait)
         loop = place.get_loop()
         now = loop.time()
         wait = self._budget.ready(now, self._line.ahead(priority)) - now

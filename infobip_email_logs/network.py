@@ -44,7 +44,7 @@ def service_url(text: str | URL | None) -> URL:
     Raises:
         InvalidInput: It is no address; or plain ``http://`` to a host other than this machine.
     """
-    said = str(text or SHARED_BASE_URL).strip()
+    said = str(SHARED_BASE_URL if text is None else text).strip()
     try:
         url = URL(said if "://" in said else f"https://{said}")
         host, port = url.host, url.port

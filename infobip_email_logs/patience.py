@@ -19,14 +19,16 @@ def above_zero(name: str, value: Any) -> float:
     return float(value)
 
 
-def check_max_wait(max_wait: float | None) -> None:
+def check_max_wait(max_wait: Any) -> None:
     """Refuse what is no time to wait.
 
     Raises:
         InvalidInput: It is none.
     """
-    if max_wait is not None and math.isnan(max_wait):
-        raise InvalidInput("max_wait must be a number of seconds, not nan")
+    if max_wait is None:
+        return
+    if not isinstance(max_wait, int | float) or math.isnan(max_wait):
+        raise InvalidInput(f"max_wait must be a number of seconds, not {max_wait!r}")
 
 
 def too_long(limits: object, wait: float, max_wait: float) -> WaitTooLong:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import inspect
 import json
 import math
 import re
@@ -25,7 +26,7 @@ from .patience import above_zero
 from .shared_limiter import SharedLimiter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Generator, Iterable, Sequence
 
     from redis.asyncio import Redis
 
@@ -101,6 +102,8 @@ class RedisLimiter(SharedLimiter):
             raise InvalidInput(
                 'a share of the limit is given with on_outage="local", and only then'
             )
+        if not inspect.iscoroutinefunction(getattr(redis, "execute_command", None)):
+            raise InvalidInput("redis must be an asyncio client: redis.asyncio.Redis")
         if not key:
             raise InvalidInput("a key must name the account and the version of the API")
         kept = limits_of(limits)
@@ -199,7 +202,7 @@ _OUTAGE = (exceptions.RedisError, OSError)
 
 
 @contextmanager
-def _refusals() -> Iterator[None]:
+def _refusals() -> Generator[None]:
     """Tell apart what Redis will never do from what it can't do now."""
     try:
         yield

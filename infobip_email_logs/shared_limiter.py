@@ -8,7 +8,6 @@ comes or leaves, when the ledger said that it is time, and a little after a requ
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 import secrets
 from collections import deque
@@ -134,7 +133,7 @@ class SharedLimiter:
         self._max_pause = above_zero("max_pause", max_pause)
         self._alone = tuple(alone)
         self._local: LocalLimiter | None = None
-        self._numbers = itertools.count(-1, -1)
+        self._own_number = 0
         self._terms = terms_of(self.limits)
         self._most = min(one.tokens for one in self._terms)
         self._lease = min(max(longest(self._terms) / SECOND / 2, SHORTEST_LEASE), LONGEST_LEASE)
@@ -546,7 +545,7 @@ class SharedLimiter:
         loop = self._loop()
         max_wait = None if until is None else max(0.0, until - loop.time())
         permit = await local.acquire(max_wait=max_wait, priority=priority)
-        number = next(self._numbers)
+        number = self._own_number = self._own_number - 1
         self._out[number] = loop.time()
 
         def settle(_: float, end: End, retry_after: float | None) -> None:

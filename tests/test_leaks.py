@@ -65,6 +65,7 @@ def module(bodies: list[str]) -> str:
 def test_a_planted_leak_is_found(tmp_path: Path) -> None:
     """Each, in whatever form, fails the test that it happens in; what is no leak fails none."""
     (tmp_path / "test_planted.py").write_text(module([*PLANTED.values(), *KEPT.values(), WARNING]))
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")  # the settings above it are not meant
     plugins = ("-p", "leaks", "-p", "no:asyncio", "-p", "no:cacheprovider")
     with (tmp_path / "told").open("wb") as file:
         done = subprocess.run(

@@ -169,7 +169,7 @@ async def test_a_restart_that_loses_the_state_begins_empty(servers: dict[str, Se
 async def test_without_redis_nothing_is_sent(servers: dict[str, Server]) -> None:
     """Callers are told; what ended meanwhile is told to Redis when it is back."""
     server = servers["raise"]
-    client, limiter = limiter_of(server, patience=0.1)
+    client, limiter = limiter_of(server, patience=0.5)
     async with client, limiter:
         permit = await limiter.acquire()
         server.kill()
@@ -185,7 +185,7 @@ async def test_without_redis_a_process_keeps_to_its_share(servers: dict[str, Ser
     """Where that was chosen; it begins used up, and the whole limit is there again in the end."""
     account = Account()
     server = servers["local"]
-    client, limiter = limiter_of(server, patience=0.1, on_outage="local", share=0.4)
+    client, limiter = limiter_of(server, patience=0.5, on_outage="local", share=0.4)
     async with client, limiter:
         await asyncio.gather(*(account.ask(limiter) for _ in range(5)))
         server.kill()
@@ -202,7 +202,7 @@ async def test_without_redis_a_process_keeps_to_its_share(servers: dict[str, Ser
 
 async def test_a_slow_redis_is_an_outage(client: redis.asyncio.Redis) -> None:
     """A caller learns that within the patience, not when Redis pleases."""
-    limiter = RedisLimiter(client, LIMIT, key=next(keys), patience=0.1)
+    limiter = RedisLimiter(client, LIMIT, key=next(keys), patience=0.5)
     async with limiter:
         await Account().ask(limiter)
         await client.client_pause(1000)

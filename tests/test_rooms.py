@@ -68,7 +68,7 @@ ROOMS: dict[str, str] = {
     " spending transport wire",
     "feeding": "",
     "pull": "errors matching models one_loop plans query report",
-    "lookups": "batches errors lists models pull query",
+    "lookups": "batches errors lists models overlap pull query",
     "client": "asking auth batches bucket by_ids closing errors feeding limiter line lists lookups"
     " models network one_loop page_facts plans pull query report retry shared_limiter strategies"
     " sweep transport wire",

@@ -9,6 +9,7 @@ import attrs
 
 Disconnect = Literal["before_headers", "in_body", "reset_in_body"]
 Gzip = Literal["whole", "cut", "garbled"]
+Spoilt = Literal["record", "value"]
 
 
 def _no_headers() -> dict[str, str]:
@@ -34,6 +35,7 @@ class Fault:
         padding: The bytes of white space in front of the body: 1 << 30 is a body that nobody keeps.
         gzip: Send the body compressed, whoever asks: ``whole``, ``cut`` off in the middle though
             the length is kept to, or ``garbled``. A padding of a gigabyte is a bomb of a megabyte.
+        spoilt: Put a text in the place of the page's first ``record``, or of a ``value`` in it.
     """
 
     status: int | None = None
@@ -50,6 +52,9 @@ class Fault:
     padding: int = attrs.field(default=0, kw_only=True)
     gzip: Gzip | None = attrs.field(
         default=None, kw_only=True, validator=attrs.validators.in_((None, *get_args(Gzip)))
+    )
+    spoilt: Spoilt | None = attrs.field(
+        default=None, kw_only=True, validator=attrs.validators.in_((None, *get_args(Spoilt)))
     )
 
 
@@ -91,8 +96,8 @@ LASTING: Mapping[str, Fault] = {
     "414": Fault(414),
     "418": Fault(418),
     "redirect": Fault(302, headers={"Location": "https://elsewhere.example/email/1/logs"}),
-    "results-string": Fault(200, '{"results": ["text"]}'),
-    "results-mistyped": Fault(200, '{"results": [{"messageId": "a"}, {"sentAt": "soon"}]}'),
+    "results-string": Fault(spoilt="record"),
+    "results-mistyped": Fault(spoilt="value"),
 }
 """What is answered to the same request again, as far as anybody knows."""
 

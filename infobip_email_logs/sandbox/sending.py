@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gzip
 import itertools
+import json
 import socket
 import struct
 import zlib
@@ -32,6 +33,8 @@ async def send(request: web.BaseRequest, answer: Answer, fault: Fault) -> web.St
     """Send an answer, or the part of it that the fault lets through."""
     if fault.disconnect == "before_headers":
         return _reset(request)
+    if fault.spoilt:
+        answer = _spoilt(answer, fault)
     if fault.padding:
         return await _send_padded(request, answer, fault)
     if fault.gzip:
@@ -44,6 +47,18 @@ async def send(request: web.BaseRequest, answer: Answer, fault: Fault) -> web.St
     if fault.stalls or fault.disconnect:
         return await _send_half(request, answer, fault)
     return web.Response(body=answer.body, status=answer.status, headers=_headers(answer))
+
+
+def _spoilt(answer: Answer, fault: Fault) -> Answer:
+    """Return the answer with something wrong in its first record, if it is a page that has one."""
+    page = json.loads(answer.body) if answer.content_type.startswith("application/json") else {}
+    if not page.get("results"):
+        return answer
+    if fault.spoilt == "record":
+        page["results"][0] = "text"
+    else:
+        page["results"][0]["sentAt"] = "soon"
+    return attrs.evolve(answer, body=json.dumps(page).encode())
 
 
 def compressed(answer: Answer) -> Answer:

@@ -309,7 +309,7 @@ class Sandbox:
         self.arrivals.append(self._arrival(request, arrived, outcome, fault))
         answer = outcome.answer
         fault = fault or _NO_FAULT
-        plain = fault.gzip or fault.padding or not self.settings.gzip
+        plain = fault.gzip or fault.padding or fault.spoilt or not self.settings.gzip
         if not plain and "gzip" in request.headers.get("Accept-Encoding", ""):
             answer = compressed(answer)
         return answer, fault
