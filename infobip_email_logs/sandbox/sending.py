@@ -10,7 +10,7 @@ import json
 import socket
 import struct
 import zlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 from aiohttp import web
@@ -51,7 +51,9 @@ async def send(request: web.BaseRequest, answer: Answer, fault: Fault) -> web.St
 
 def _spoilt(answer: Answer, fault: Fault) -> Answer:
     """Return the answer with something wrong in its first record, if it is a page that has one."""
-    page = json.loads(answer.body) if answer.content_type.startswith("application/json") else {}
+    page: dict[str, Any] = (
+        json.loads(answer.body) if answer.content_type.startswith("application/json") else {}
+    )
     if not page.get("results"):
         return answer
     if fault.spoilt == "record":
