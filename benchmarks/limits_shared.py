@@ -1,6 +1,6 @@
 """How well processes share a limit, through a file and through Redis, in real time.
 
-    python benchmarks/limits_shared.py                    # all rows, in four minutes
+    python benchmarks/limits_shared.py                    # all rows, in eight minutes
     python benchmarks/limits_shared.py 'host-*'           # these
     python benchmarks/limits_shared.py --list
 
